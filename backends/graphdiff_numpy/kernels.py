@@ -1,0 +1,90 @@
+"""Kernels of NumPy's own, over those that all array-API backends share.
+
+NaN and infinity are results here as on every backend: NumPy's warnings about them are switched off
+inside the kernels that give rise to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from graphdiff.kernels import Kernels, shared_kernels
+from graphdiff.ops.indexing import full_key
+
+Array = Any
+
+
+def kernels() -> Kernels:
+    """Primitive name -> kernel."""
+    table = shared_kernels(np) | {
+        "reciprocal": np.reciprocal,
+        "erf": _special("erf"),
+        "sigmoid": _special("expit"),
+        "index": _index,
+        "scatter_add": _scatter_add,
+        "index_update": _index_update,
+        "one_hot": _one_hot,
+        "einsum": _einsum,
+    }
+    return {name: kernel if name in _SILENT else _quiet(kernel) for name, kernel in table.items()}
+
+
+# No arithmetic, so nothing to warn of: they need not pay for the switch.
+_SILENT = frozenset(
+    "negative abs sign where equal not_equal less less_equal greater greater_equal logical_and logical_or "
+    "logical_not floor ceil round isfinite isnan stop_gradient identity max min argmax argmin reshape "
+    "transpose broadcast_to concatenate slice embed index index_update one_hot".split()
+)
+
+
+def _quiet(kernel: Callable[..., Array]) -> Callable[..., Array]:
+    @wraps(kernel)
+    def run(*arrays: Array, **params: Any) -> Array:
+        with np.errstate(all="ignore"):
+            return kernel(*arrays, **params)
+
+    return run
+
+
+def _special(name: str) -> Callable[..., Array]:
+    def run(x: Array) -> Array:
+        import scipy.special  # 0.1 s to import, so not before it is used
+
+        return getattr(scipy.special, name)(x)
+
+    return run
+
+
+def _index(x: Array, *index: Array, key: tuple[Any, ...]) -> Array:
+    return x[full_key(key, index)]
+
+
+def _scatter_add(x: Array, values: Array, *index: Array, key: tuple[Any, ...]) -> Array:
+    out = np.array(x)
+    np.add.at(out, full_key(key, index), values)
+    return out
+
+
+def _index_update(x: Array, values: Array, *index: Array, key: tuple[Any, ...]) -> Array:
+    out = np.array(x)
+    out[full_key(key, index)] = values
+    return out
+
+
+def _one_hot(labels: Array, depth: int, dtype: str) -> Array:
+    labels = np.asarray(labels)
+    wrong = labels[(labels < 0) | (labels >= depth)]
+    if wrong.size:
+        raise ValueError(f"label {wrong.flat[0]} is outside 0 … {depth - 1}")
+    out = np.zeros((*labels.shape, depth), dtype)
+    np.put_along_axis(out, labels[..., None].astype(np.int64), 1, axis=-1)
+    return out
+
+
+def _einsum(*arrays: Array, subscripts: str) -> Array:
+    # The planner costs more than it saves on two operands.
+    return np.einsum(subscripts, *arrays, optimize=len(arrays) > 2)

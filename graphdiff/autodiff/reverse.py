@@ -1,0 +1,229 @@
+"""Reverse mode: one sweep from a tensor back to what it was computed from.
+
+Each node is visited once, after all its users. Its upstream gradient is the sum of what its uses
+contributed (one ``accumulate`` node where there are several). Each of its edges asks the primitive's rule
+for a contribution, only where it leads to something wanted; broadcasting is undone here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from graphdiff import context, ops, source
+from graphdiff.autodiff.record import Backward
+from graphdiff.autodiff.walk import ancestors
+from graphdiff.errors import DTypeError, GradientError, ShapeError
+from graphdiff.ops.reduction import sum_to
+from graphdiff.tensor import Tensor, describe, leaf
+
+
+def backward(output: Tensor, upstream: Any = None, *, wrt: Sequence[Tensor] | None = None) -> Backward:
+    """Differentiate ``output``; see :meth:`graphdiff.Tensor.backward`. Sets no ``grad``."""
+    try:
+        return _Sweep(output, upstream, wrt).run()
+    except (GradientError, DTypeError, ShapeError) as error:
+        error.locate("backward", describe([output]), source.describe(source.caller()))
+        raise
+
+
+def pullback(fn: Callable[..., Tensor], inputs: Sequence[Tensor], argnum: int, g: Tensor) -> Tensor:
+    """The vjp of a function with respect to one input, connected to all inputs and to ``g``."""
+    keep = context.current().recording
+    with context.recording():
+        x = fresh(inputs[argnum])
+        out = fn(*(x if i == argnum else t for i, t in enumerate(inputs)))
+        if not out.recorded:
+            return ops.zeros_like(x)
+        gradient = backward(out, g, wrt=[x])[x]
+    return gradient if keep else detached(gradient)
+
+
+def fresh(x: Tensor) -> Tensor:
+    """A node of its own with the value of x, to differentiate with respect to; x stays its ancestor if it
+    is recorded, so that derivatives nest."""
+    if x.recorded:
+        return ops.identity(x).named(x.name)
+    return leaf(x, role="input", recorded=True, name=x.name, backend=x.backend)
+
+
+def detached(t: Tensor) -> Tensor:
+    """The value without its history; a tensor without a value is all history."""
+    return t if t.data is None or not t.recorded else leaf(t, name=t.name, backend=t.backend)
+
+
+class _Sweep:
+    """The state of one backward pass."""
+
+    def __init__(self, output: Tensor, upstream: Any, wrt: Sequence[Tensor] | None) -> None:
+        _check_output(output)
+        self.output = output
+        self.nodes = ancestors(output)
+        self.by_id = {t.id: t for t in self.nodes}
+        self.explicit = wrt is not None
+        self.wanted = tuple(self._leaves() if wrt is None else wrt)
+        for t in self.wanted:
+            if not t.dtype.is_floating:
+                raise DTypeError(
+                    f"{t.label} is {t.dtype}: only floating tensors have gradients",
+                    fix="make it floating: x.astype('float64') or variable(1.0)",
+                )
+        self.seed = _seed(output, upstream)
+        self.pending: dict[int, list[Tensor]] = {}
+        self.upstream: dict[int, Tensor] = {}
+        self.raw: dict[tuple[int, int], Tensor] = {}
+        self.summed: dict[tuple[int, int], Tensor] = {}
+
+    def _leaves(self) -> list[Tensor]:
+        return [t for t in self.nodes if t.primitive is None and t.recorded and t.dtype.is_floating]
+
+    def run(self) -> Backward:
+        leading = self._leading_to_wanted()
+        self.pending[self.output.id] = [self.seed]
+        with context.backward_pass():
+            for node in reversed(self.nodes):
+                if node.id in leading and node.id in self.pending:
+                    self._visit(node, leading)
+            self._check_reached()
+            for t in self.wanted:
+                if t.id not in self.upstream:
+                    self.upstream[t.id] = ops.zeros_like(t)
+        return Backward(self.output, self.wanted, self.by_id, self.upstream, self.raw, self.summed)
+
+    def _leading_to_wanted(self) -> set[int]:
+        """The nodes from which something wanted is reached through edges that have a derivative."""
+        leading = {t.id for t in self.wanted}
+        for node in self.nodes:
+            if any(t.id in leading and has_derivative(node, k) for k, t in enumerate(node.inputs)):
+                leading.add(node.id)
+        return leading
+
+    def _visit(self, node: Tensor, leading: set[int]) -> None:
+        context.enter_backward(node.context.scope, node.id)
+        parts = self.pending.pop(node.id)
+        g = self.upstream[node.id] = parts[0] if len(parts) == 1 else ops.accumulate(*parts)
+        for argnum, operand in enumerate(node.inputs):
+            if operand.id in leading and has_derivative(node, argnum):
+                if operand.changed_at > node.id:
+                    raise _stale(operand, node)
+                self._contribute(node, argnum, operand, g)
+
+    def _contribute(self, node: Tensor, argnum: int, operand: Tensor, g: Tensor) -> None:
+        raw = contribution(node, argnum, g)
+        to_operand = self.pending.setdefault(operand.id, [])
+        if raw is None:  # the derivative is zero
+            raw = ops.zeros_like(operand)
+        self.raw[node.id, argnum] = raw
+        fitted = self.summed[node.id, argnum] = fit(raw, node, argnum)
+        to_operand.append(fitted)
+
+    def _check_reached(self) -> None:
+        """What was wanted and lies upstream must have been reached by a derivative."""
+        missed = [t for t in self.wanted if t.id in self.by_id and t.id not in self.upstream]
+        if not self.wanted or (missed and (self.explicit or len(missed) == len(self.wanted))):
+            names = ", ".join(t.label for t in missed) or "any variable"
+            blocks = sorted({_block(n) for n in self.nodes if _blocks(n)})
+            raise GradientError(
+                f"no path with a derivative leads from {self.output.label} to {names}"
+                + (f"; without a derivative: {', '.join(blocks)}" if blocks else ""),
+                fix="use operations that have a derivative, or stop_gradient where zero is meant",
+            )
+
+
+def has_derivative(node: Tensor, argnum: int) -> bool:
+    """Whether the edge from an operand to a node has a derivative."""
+    primitive = node.primitive
+    return (
+        primitive is not None
+        and node.dtype.is_floating
+        and node.inputs[argnum].dtype.is_floating
+        and primitive.rule(argnum) is not None
+    )
+
+
+def contribution(node: Tensor, argnum: int, g: Tensor) -> Tensor | None:
+    """What one edge passes back for an upstream gradient, before broadcasting is undone."""
+    assert node.primitive is not None
+    rule = node.primitive.rule(argnum)
+    assert rule is not None
+    return rule(g, node, *node.inputs, **node.params)
+
+
+def fit(raw: Tensor, node: Tensor, argnum: int) -> Tensor:
+    """The contribution in the operand's shape.
+
+    Raises:
+        GradientError: the rule broke its contract.
+    """
+    operand = node.inputs[argnum]
+    assert node.primitive is not None
+    if raw.dtype != operand.dtype:
+        raise GradientError(
+            f"the vjp of {node.primitive.name!r} for operand {argnum} gave {raw.spec!r}, the operand is "
+            f"{operand.spec!r}",
+            fix="have the rule return the operand's dtype",
+        )
+    if raw.shape == operand.shape:
+        return raw
+    try:
+        return ops.broadcast_to(sum_to(raw, operand.shape), operand.shape)
+    except (ShapeError, IndexError):
+        raise GradientError(
+            f"the vjp of {node.primitive.name!r} for operand {argnum} gave shape {raw.shape}, which does "
+            f"not reduce to the operand's {operand.shape}",
+            fix="have the rule return a shape that the operand broadcasts to",
+        ) from None
+
+
+def _check_output(output: Tensor) -> None:
+    if not output.dtype.is_floating:
+        raise DTypeError(
+            f"{output.label} is {output.dtype}: only floating tensors have gradients",
+            fix="differentiate a floating result",
+        )
+    if not output.recorded:
+        raise GradientError(
+            f"{output.label} was not recorded: it depends on no variable or parameter, or was computed "
+            "under no_grad",
+            fix="make the inputs with graphdiff.variable(...) and compute outside no_grad",
+        )
+
+
+def _seed(output: Tensor, upstream: Any) -> Tensor:
+    if upstream is None:
+        if output.size != 1:
+            raise GradientError(
+                f"{output.label} has shape {output.shape}, and a gradient starts from one number",
+                fix="reduce it (.sum(), .mean()) or give the upstream gradient: backward(g)",
+            )
+        upstream = ops.ones_like(output)
+    if isinstance(upstream, Tensor) and upstream.recorded:
+        seed = upstream
+    else:
+        seed = leaf(upstream, output.dtype, role="backward", recorded=True, backend=output.backend)
+        seed.named(f"∂{output.name}/∂{output.name}" if output.name else "upstream")
+    if seed.spec is not output.spec:
+        raise ShapeError(
+            f"the upstream gradient is {seed.spec!r}, the tensor {output.spec!r}",
+            fix="give an upstream gradient of the tensor's shape and dtype",
+        )
+    return seed
+
+
+def _blocks(node: Tensor) -> bool:
+    return node.primitive is not None and any(
+        x.recorded and x.dtype.is_floating and not has_derivative(node, k) for k, x in enumerate(node.inputs)
+    )
+
+
+def _block(node: Tensor) -> str:
+    assert node.primitive is not None
+    where = source.describe(node.source)
+    return f"{node.primitive.name} ({where})" if where else node.primitive.name
+
+
+def _stale(operand: Tensor, node: Tensor) -> GradientError:
+    return GradientError(
+        f"{operand.label} was given a new value after {node.label} was computed from it",
+        fix="call backward() before the update, or run the forward pass again",
+    )

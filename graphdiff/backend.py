@@ -1,0 +1,105 @@
+"""Backends: who stores the arrays and computes the kernels.
+
+A backend is a plugin (entry-point group ``graphdiff.backends``). Several live in one process; every
+tensor knows its own, and operations never mix two. New tensors go to the current backend, chosen by
+``with graphdiff.backend("numpy"): ...`` and NumPy on the CPU otherwise.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, ClassVar
+
+import numpy as np
+
+from graphdiff.dtypes import DType
+from graphdiff.errors import BackendError
+from graphdiff.graph import TensorSpec
+from graphdiff.plugins import Registry
+from graphdiff.primitive import Primitive
+
+Array = Any
+Kernel = Callable[..., Array]
+backends = Registry("backends")
+
+
+class Backend(ABC):
+    """The contract of a backend.
+
+    Attributes:
+        name: what users choose it by.
+        device: where its arrays live, ``"cpu"`` or as the backend spells it (``"cuda:0"``).
+        kernels: primitive name -> ``kernel(*arrays, **params) -> array``. Operands have the dtypes that
+            the primitive's shape rule saw; the result has the shape and dtype that the rule gave; no
+            operand is changed. Composites may be left out: their decomposition runs then.
+    """
+
+    name: ClassVar[str]
+    device: str = "cpu"
+    kernels: Mapping[str, Kernel]
+
+    @abstractmethod
+    def is_array(self, value: Any) -> bool:
+        """Whether ``value`` is one of this backend's arrays."""
+
+    @abstractmethod
+    def asarray(self, value: Any, dtype: DType | None = None, *, copy: bool = False) -> Array:
+        """An array from an array of any backend, a NumPy array, nested lists or a scalar."""
+
+    @abstractmethod
+    def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
+        """The array's values on the host; may share memory."""
+
+    @abstractmethod
+    def spec(self, array: Array) -> TensorSpec:
+        """Shape and dtype of an array."""
+
+    def kernel(self, primitive: Primitive) -> Kernel | None:
+        """The kernel for a primitive, or ``None`` where this backend has none."""
+        return self.kernels.get(primitive.name)
+
+    def missing(self, primitive: Primitive) -> BackendError:
+        """The error for a primitive that can neither be run nor decomposed."""
+        return BackendError(
+            f"backend {self.name!r} has no kernel for primitive {primitive.name!r}",
+            fix=f"have the plugin that brings {primitive.name!r} register a kernel for {self.name!r}, "
+            "or use another backend",
+        )
+
+    def __repr__(self) -> str:
+        return f"<backend {self.name} on {self.device}>"
+
+
+_instances: dict[tuple[str, tuple[tuple[str, Any], ...]], Backend] = {}
+_current: ContextVar[Backend | None] = ContextVar("graphdiff_backend", default=None)
+
+
+def get_backend(name: str, **options: Any) -> Backend:
+    """The one instance of a backend for these options (such as ``device="cuda"``).
+
+    Raises:
+        UnknownPluginError: no backend of that name is installed.
+        PluginError: it is installed and fails to load.
+    """
+    key = (name, tuple(sorted(options.items())))
+    if key not in _instances:
+        _instances[key] = backends[name](**options)
+    return _instances[key]
+
+
+def current_backend() -> Backend:
+    """The backend that new tensors go to."""
+    return _current.get() or get_backend("numpy")
+
+
+@contextmanager
+def backend(name: str, **options: Any) -> Iterator[Backend]:
+    """Send new tensors to a backend: ``with graphdiff.backend("torch", device="cuda"): ...``."""
+    token = _current.set(get_backend(name, **options))
+    try:
+        yield current_backend()
+    finally:
+        _current.reset(token)

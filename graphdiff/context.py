@@ -1,0 +1,80 @@
+"""What surrounds an operation while it is recorded: the scope, the role, and whether to record at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+from graphdiff.graph import Role
+
+
+class Context(NamedTuple):
+    """Shared by all nodes recorded within it.
+
+    Attributes:
+        scope: dotted path of the module at work.
+        role: role of the nodes recorded.
+        origin: id of the forward node whose backward is being recorded.
+        recording: whether operations are recorded.
+    """
+
+    scope: str = ""
+    role: Role = "forward"
+    origin: int | None = None
+    recording: bool = True
+
+
+_current: ContextVar[Context] = ContextVar("graphdiff_context", default=Context())
+current = _current.get
+
+
+@contextmanager
+def _within(context: Context) -> Iterator[None]:
+    token = _current.set(context)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def scope(name: str) -> Iterator[None]:
+    """Record operations below a name: pictures group by it. Scopes nest: ``features.conv1``."""
+    now = current()
+    with _within(now._replace(scope=f"{now.scope}.{name}" if now.scope else name)):
+        yield
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Compute without recording: no graph is kept, and nothing can be differentiated through."""
+    with _within(current()._replace(recording=False)):
+        yield
+
+
+@contextmanager
+def recording() -> Iterator[None]:
+    """Record, also inside :func:`no_grad`: what a derivative needs while it is worked out."""
+    with _within(current()._replace(recording=True)):
+        yield
+
+
+@contextmanager
+def role(name: Role) -> Iterator[None]:
+    """Record operations with a role, ``"update"`` for an optimizer's."""
+    with _within(current()._replace(role=name)):
+        yield
+
+
+def enter_backward(scope: str, origin: int) -> None:
+    """Record what follows as the backward of a node; to be called inside :func:`backward_pass`."""
+    _current.set(Context(scope, "backward", origin, _current.get().recording))
+
+
+@contextmanager
+def backward_pass() -> Iterator[None]:
+    """Keep the context as it was from all that :func:`enter_backward` sets inside."""
+    with _within(current()._replace(role="backward")):
+        yield

@@ -1,0 +1,107 @@
+"""The exceptions of graphdiff: one family, each message saying what, where and what to do.
+
+Every class also derives from the built-in exception a Python programmer would expect, so that
+``except ValueError`` around a shape mistake keeps working. A rule deep inside the engine raises with
+*what* went wrong and a *fix*; the engine adds the operation, its inputs and the user's source line
+on the way out (:meth:`GraphdiffError.locate`).
+"""
+
+from __future__ import annotations
+
+
+class GraphdiffError(Exception):
+    """Base of every error that graphdiff raises on purpose.
+
+    Args:
+        what: one sentence: what is wrong, with the numbers.
+        fix: what the user can do about it.
+    """
+
+    def __init__(self, what: str, *, fix: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.fix = fix
+        self.operation = ""
+        self.inputs = ""
+        self.source = ""
+
+    def locate(self, operation: str = "", inputs: str = "", source: str = "") -> None:
+        """Fill in where the error arose; the innermost caller, which knows most, wins."""
+        self.operation = self.operation or operation
+        self.inputs = self.inputs or inputs
+        self.source = self.source or source
+
+    def __str__(self) -> str:
+        lines = [f"{self.operation}: {self.what}" if self.operation else self.what]
+        for title, text in (("inputs", self.inputs), ("at", self.source), ("fix", self.fix)):
+            if text:
+                lines.append(f"  {title}: {text}")
+        return "\n".join(lines)
+
+
+class ShapeError(GraphdiffError, ValueError):
+    """Shapes that do not fit an operation."""
+
+
+class AxisError(ShapeError, IndexError):
+    """An axis outside the rank of a tensor, or named twice."""
+
+
+class DTypeError(GraphdiffError, TypeError):
+    """A dtype that an operation or a gradient cannot use."""
+
+
+class ArgumentError(GraphdiffError, ValueError):
+    """An argument whose value or type makes no sense for the call."""
+
+
+class GradientError(GraphdiffError, RuntimeError):
+    """A derivative that was asked for and does not exist."""
+
+
+class TracingError(GraphdiffError, TypeError):
+    """Python code that needs a value while only shapes are known."""
+
+
+class MutationError(GraphdiffError, TypeError):
+    """An attempt to change a tensor in place."""
+
+
+class BackendError(GraphdiffError, RuntimeError):
+    """Tensors of different backends mixed, or a kernel a backend lacks."""
+
+
+class NonFiniteError(GraphdiffError, ArithmeticError):
+    """A NaN or an infinity where finite numbers are needed."""
+
+
+class GraphError(GraphdiffError, ValueError):
+    """A graph whose structure breaks the rules of a graph."""
+
+
+class StateError(GraphdiffError, KeyError):
+    """A state dict that does not fit the module it is loaded into."""
+
+
+class PluginError(GraphdiffError, RuntimeError):
+    """A plugin that cannot be found, loaded or used."""
+
+
+class UnknownPluginError(PluginError, AttributeError):
+    """A name that no installed plugin provides."""
+
+
+class PluginConflictError(PluginError):
+    """A short name that two distributions provide."""
+
+
+class DrawingError(GraphdiffError, RuntimeError):
+    """A picture that cannot be made."""
+
+
+class LayoutToolMissingError(DrawingError):
+    """No Graphviz layout engine on this machine."""
+
+
+class LayoutTimeoutError(DrawingError):
+    """A layout that took longer than its time limit."""

@@ -1,0 +1,243 @@
+"""Graphs: structure without arrays.
+
+A :class:`Graph` is a DAG in static single assignment form: every :class:`Node` has one output, its
+inputs are ordered node ids (``x * x`` keeps both edges), and nodes stand in topological order. Forward,
+backward and update nodes are of one kind, told apart by their ``role``.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+
+from graphdiff.dtypes import DType, as_dtype
+from graphdiff.errors import GraphError, ShapeError
+
+if TYPE_CHECKING:
+    import networkx
+
+    from graphdiff.primitive import Primitive
+
+Shape = tuple[int, ...]
+Role = Literal["input", "parameter", "constant", "forward", "backward", "update"]
+LEAF_ROLES = ("input", "parameter", "constant")
+
+
+class TensorSpec:
+    """The shape and dtype of a tensor. Equal specs are one object, so they compare by identity.
+
+    Raises:
+        ShapeError: a size is negative or no integer.
+        DTypeError: an unsupported dtype.
+    """
+
+    __slots__ = ("dtype", "shape")
+    shape: Shape
+    dtype: DType
+    _known: ClassVar[dict[tuple[Shape, DType], TensorSpec]] = {}
+
+    def __new__(cls, shape: Sequence[int], dtype: Any) -> TensorSpec:
+        key = (tuple(shape), dtype if type(dtype) is DType else as_dtype(dtype))
+        known = cls._known.get(key)
+        if known is None:
+            try:
+                sizes = tuple(n.__index__() for n in key[0])
+            except AttributeError:
+                sizes = (-1,)
+            if any(n < 0 for n in sizes):
+                raise ShapeError(f"{key[0]} is not a shape", fix="give sizes that are integers of at least 0")
+            spec = super().__new__(cls)
+            object.__setattr__(spec, "shape", sizes)
+            object.__setattr__(spec, "dtype", key[1])
+            known = cls._known.setdefault(key, spec)
+        return known
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("a TensorSpec never changes")
+
+    def __reduce__(self) -> tuple[type[TensorSpec], tuple[Shape, str]]:
+        return TensorSpec, (self.shape, str(self.dtype))
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        product = 1
+        for n in self.shape:
+            product *= n
+        return product
+
+    def __repr__(self) -> str:
+        return f"{self.dtype}[{', '.join(map(str, self.shape))}]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One value of a graph and how it comes about.
+
+    Attributes:
+        id: unique within the graph.
+        primitive: what computes it; ``None`` for a leaf (input, parameter, constant).
+        inputs: ids of its operands, in order, repeated where an operand is used twice.
+        params: the primitive's static parameters.
+        spec: shape and dtype of the output.
+        name: the user's name for it, or "".
+        scope: dotted path of the module that made it (``features.conv1``), or "".
+        role: one of input, parameter, constant, forward, backward, update.
+        origin: id of the forward node that a backward node came from.
+        source: the user's ``file:line``, or "".
+    """
+
+    id: int
+    primitive: Primitive | None
+    inputs: tuple[int, ...]
+    params: Mapping[str, Any]
+    spec: TensorSpec
+    name: str = ""
+    scope: str = ""
+    role: Role = "forward"
+    origin: int | None = None
+    source: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name if there is one, else what it is and its number."""
+        return self.name or f"{self.primitive.name if self.primitive else self.role}#{self.id}"
+
+    def __repr__(self) -> str:
+        args = ", ".join(f"%{i}" for i in self.inputs)
+        what = f"{self.primitive.name}({args})" if self.primitive else self.role
+        return f"%{self.id} {self.name + ' ' if self.name else ''}= {what} : {self.spec!r}"
+
+
+@dataclass(eq=False)
+class Graph:
+    """Nodes in topological order, and which of them are its outputs.
+
+    Nodes may be given in any order; they are sorted without recursion, ties by id.
+
+    Attributes:
+        nodes: all nodes, operands before users.
+        outputs: ids of the results.
+        constants: id -> tensor for the leaves whose value is known (the graph itself holds no array).
+
+    Raises:
+        GraphError: an id used twice, an unknown operand or output, a cycle, a leaf with operands, or a
+            node whose spec is not what its primitive's shape rule gives.
+    """
+
+    nodes: Sequence[Node]
+    outputs: tuple[int, ...]
+    constants: Mapping[int, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        self.outputs = tuple(self.outputs)
+        self._by_id = {node.id: node for node in self.nodes}
+        self._check_ids()
+        self.nodes = tuple(_topological(self._by_id))
+        self._check_nodes()
+        users: dict[int, list[tuple[int, int]]] = {node.id: [] for node in self.nodes}
+        for node in self.nodes:
+            for argnum, i in enumerate(node.inputs):
+                users[i].append((node.id, argnum))
+        self._users = {i: tuple(edges) for i, edges in users.items()}
+
+    def _check_ids(self) -> None:
+        if len(self._by_id) != len(self.nodes):
+            raise GraphError("two nodes share an id", fix="give every node an id of its own")
+        for node in self.nodes:
+            for i in node.inputs:
+                if i not in self._by_id:
+                    raise GraphError(f"node {node.label} uses %{i}, which is not in the graph")
+        for i in self.outputs:
+            if i not in self._by_id:
+                raise GraphError(f"output %{i} is not in the graph")
+
+    def _check_nodes(self) -> None:
+        for node in self.nodes:
+            if node.role not in get_args(Role):
+                raise GraphError(f"node {node.label} has role {node.role!r}", fix=f"use {get_args(Role)}")
+            if node.primitive is None:
+                if node.inputs:
+                    raise GraphError(f"node {node.label} has operands but no primitive")
+                continue
+            given = node.primitive.infer([self._by_id[i].spec for i in node.inputs], node.params)
+            if given is not node.spec:
+                raise GraphError(
+                    f"node {node.label} says {node.spec!r}, the shape rule of "
+                    f"{node.primitive.name} gives {given!r}"
+                )
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __getitem__(self, key: int | str) -> Node:
+        """The node with this id, or with this name where one node alone has it."""
+        if isinstance(key, int):
+            if key not in self._by_id:
+                raise GraphError(f"no node %{key} in this graph of {len(self)} nodes")
+            return self._by_id[key]
+        named = [node for node in self.nodes if node.name == key]
+        if len(named) != 1:
+            names = sorted({node.name for node in self.nodes if node.name})
+            raise GraphError(f"{len(named)} nodes are named {key!r}", fix=f"names here: {', '.join(names)}")
+        return named[0]
+
+    def users(self, id: int) -> tuple[tuple[int, int], ...]:
+        """Who uses a node: ``(user id, argument number)`` for every edge, in order."""
+        return self._users[id]
+
+    def leaves(self) -> Iterator[Node]:
+        return (node for node in self.nodes if node.primitive is None)
+
+    def to_networkx(self) -> networkx.MultiDiGraph:
+        """The graph as a ``networkx.MultiDiGraph``: edges keyed by argument number, all node data kept."""
+        import networkx
+
+        result = networkx.MultiDiGraph(outputs=self.outputs)
+        for node in self.nodes:
+            data = {name: getattr(node, name) for name in Node.__slots__ if name != "id"}
+            result.add_node(node.id, **data)
+        for node in self.nodes:
+            for argnum, i in enumerate(node.inputs):
+                result.add_edge(i, node.id, key=argnum)
+        return result
+
+    def __str__(self) -> str:
+        return "\n".join([*map(repr, self.nodes), f"return {', '.join(f'%{i}' for i in self.outputs)}"])
+
+    def __repr__(self) -> str:
+        ops = sum(node.primitive is not None for node in self.nodes)
+        return f"<Graph of {len(self)} nodes, {ops} operations, {len(self.outputs)} outputs>"
+
+
+def _topological(nodes: Mapping[int, Node]) -> Iterable[Node]:
+    """Kahn's algorithm with the smallest ready id first, so that the order is the same every time."""
+    waiting = {i: len(set(node.inputs)) for i, node in nodes.items()}
+    users: dict[int, list[int]] = {i: [] for i in nodes}
+    for i, node in nodes.items():
+        for operand in set(node.inputs):
+            users[operand].append(i)
+    ready = [i for i, n in waiting.items() if n == 0]
+    heapq.heapify(ready)
+    order: list[Node] = []
+    while ready:
+        i = heapq.heappop(ready)
+        order.append(nodes[i])
+        for user in users[i]:
+            waiting[user] -= 1
+            if waiting[user] == 0:
+                heapq.heappush(ready, user)
+    if len(order) < len(nodes):
+        stuck = sorted(nodes[i].label for i, n in waiting.items() if n > 0)
+        raise GraphError(f"the graph has a cycle through {', '.join(stuck[:8])}")
+    return order

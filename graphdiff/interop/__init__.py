@@ -1,0 +1,1 @@
+"""Exchange with other libraries, each in a file of its own."""

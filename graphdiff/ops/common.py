@@ -1,0 +1,116 @@
+"""What the operations share: shape rules, axes, and how errors name their operands."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from graphdiff import source
+from graphdiff.dtypes import DType
+from graphdiff.errors import ArgumentError, AxisError, DTypeError, GraphdiffError, ShapeError
+from graphdiff.graph import Shape, TensorSpec
+from graphdiff.tensor import Tensor, describe
+
+BOOL = DType("bool")
+INT = DType("int64")
+FLOAT = DType("float64")
+
+
+def located(error: GraphdiffError, operation: str, *inputs: Tensor) -> GraphdiffError:
+    """The error, told which operation on which tensors raised it, at which of the user's lines."""
+    error.locate(operation, describe(inputs), source.describe(source.caller()))
+    return error
+
+
+# Shape rules
+
+
+def same_spec(x: TensorSpec, **_: Any) -> TensorSpec:
+    """The result looks like the operand."""
+    return x
+
+
+def numeric_spec(*specs: TensorSpec, **_: Any) -> TensorSpec:
+    """Operands of one dtype that is not bool, broadcast together."""
+    if specs[0].dtype == "bool":
+        raise DTypeError("booleans have no arithmetic", fix="cast first: x.astype('float64')")
+    return broadcast_spec(*specs)
+
+
+def broadcast_spec(*specs: TensorSpec, **_: Any) -> TensorSpec:
+    """Operands of one dtype, broadcast together."""
+    return TensorSpec(broadcast_shapes(*(s.shape for s in specs)), specs[0].dtype)
+
+
+def comparison_spec(*specs: TensorSpec, **_: Any) -> TensorSpec:
+    return TensorSpec(broadcast_shapes(*(s.shape for s in specs)), BOOL)
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """The shape that all shapes broadcast to.
+
+    Raises:
+        ShapeError: two sizes differ and neither is 1; says on which axis.
+    """
+    rank = max(map(len, shapes))
+    result = [1] * rank
+    for shape in shapes:
+        for axis, n in enumerate(shape, rank - len(shape)):
+            if n != 1 and result[axis] not in (1, n):
+                raise ShapeError(
+                    f"shapes {' and '.join(map(str, shapes))} do not broadcast: "
+                    f"sizes {result[axis]} and {n} meet on axis {axis - rank}",
+                    fix="aligned from the last axis, sizes must be equal or 1; reshape, transpose or "
+                    "expand_dims one of them",
+                )
+            if n != 1:
+                result[axis] = n
+    return tuple(result)
+
+
+# Axes
+
+
+def normalize_axis(operation: str, x: Tensor, axis: Any, rank: int | None = None) -> int:
+    """The axis counted from the front.
+
+    Raises:
+        AxisError: outside the rank. ArgumentError: not an integer.
+    """
+    rank = x.ndim if rank is None else rank
+    try:
+        number = operator.index(axis)
+    except TypeError:
+        raise located(
+            ArgumentError(f"axis {axis!r} is not an integer", fix="give an int"), operation, x
+        ) from None
+    if not -rank <= number < rank:
+        allowed = f"use an axis from {-rank} to {rank - 1}" if rank else "a tensor without axes has none"
+        raise located(
+            AxisError(f"axis {number} is out of range for {rank} axes (shape {x.shape})", fix=allowed),
+            operation,
+            x,
+        )
+    return number % rank
+
+
+def normalize_axes(operation: str, x: Tensor, axis: Any) -> tuple[int, ...]:
+    """The axes as a sorted tuple counted from the front; all of them for ``None``.
+
+    Raises:
+        AxisError: outside the rank, or named twice. ArgumentError: not integers.
+    """
+    if axis is None:
+        return tuple(range(x.ndim))
+    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    found = sorted(normalize_axis(operation, x, a) for a in axes)
+    if len(set(found)) < len(found):
+        raise located(AxisError(f"axes {tuple(axes)} name one axis twice"), operation, x)
+    return tuple(found)
+
+
+def reduced_shape(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:
+    if keepdims:
+        return tuple(1 if i in axes else n for i, n in enumerate(shape))
+    return tuple(n for i, n in enumerate(shape) if i not in axes)

@@ -1,0 +1,373 @@
+"""Indexing: reading elements by position, and writing them into a new tensor.
+
+A key is split into its static part (a template: integers number the index tensors, the rest are slices
+and ``...``) and the index tensors, which are operands. ``index`` and ``scatter_add`` are each other's
+vjps. Basic keys (integers, slices, ``...``, ``None``) become a strided slice and a reshape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphdiff.dtypes import as_dtype
+from graphdiff.errors import ArgumentError, DTypeError, ShapeError
+from graphdiff.graph import Shape, TensorSpec
+from graphdiff.ops import samples
+from graphdiff.ops.common import broadcast_shapes, located, normalize_axis
+from graphdiff.ops.creation import zeros_like
+from graphdiff.ops.elementwise import equal, where
+from graphdiff.ops.shape import broadcast_to, reshape, strided_slice, transpose
+from graphdiff.primitive import Primitive
+from graphdiff.tensor import Tensor, as_tensor, leaf
+
+Template = tuple[Any, ...]
+
+
+def full_key(template: Template, index: Sequence[Any]) -> tuple[Any, ...]:
+    """The key that arrays understand, from a template and the index arrays."""
+    return tuple(index[entry] if isinstance(entry, int) else _slice(entry) for entry in template)
+
+
+def _slice(entry: Any) -> Any:
+    return slice(*entry) if isinstance(entry, tuple) else entry
+
+
+def indexed_shape(shape: Shape, index: Sequence[TensorSpec], template: Template) -> Shape:
+    """NumPy's rule for mixed keys: index tensors broadcast together, and their axes stand where the first
+    of them stood, or in front where a slice parts them.
+
+    Raises:
+        ShapeError: more entries than axes, or index tensors that do not broadcast.
+        DTypeError: an index that is not integer.
+    """
+    for spec in index:
+        if not spec.dtype.is_integer:
+            raise DTypeError(f"an index is {spec.dtype}", fix="index with integers: i.astype('int64')")
+    used = sum(entry is not Ellipsis and entry is not None for entry in template)
+    if used > len(shape):
+        raise ShapeError(f"{used} indices for {len(shape)} axes", fix="index no more axes than there are")
+    if Ellipsis not in template:
+        template = (*template, Ellipsis)
+    place = template.index(Ellipsis)
+    template = (*template[:place], *[(None, None, None)] * (len(shape) - used), *template[place + 1 :])
+    together = broadcast_shapes(*(s.shape for s in index)) if index else ()
+    axis, result, spots = 0, [], []
+    for position, entry in enumerate(template):
+        if isinstance(entry, int):
+            spots.append((position, len(result)))
+        elif entry is None:
+            result.append(1)
+        else:
+            result.append(len(range(*slice(*entry).indices(shape[axis]))))
+        axis += entry is not None
+    if not spots:
+        return tuple(result)
+    contiguous = spots[-1][0] - spots[0][0] == len(spots) - 1
+    start = spots[0][1] if contiguous else 0
+    return (*result[:start], *together, *result[start:])
+
+
+def _index_spec(x: TensorSpec, *index: TensorSpec, key: Template) -> TensorSpec:
+    return TensorSpec(indexed_shape(x.shape, index, key), x.dtype)
+
+
+def _index_vjp(g: Tensor, out: Tensor, x: Tensor, *index: Tensor, key: Template) -> Tensor:
+    return _scatter_add(zeros_like(x), g, *index, key=key)
+
+
+class _FirstOperands:
+    """Rules for the first operands; the index tensors behind them have no derivative."""
+
+    def __init__(self, *rules: Any) -> None:
+        self._rules = rules
+
+    def __getitem__(self, argnum: int) -> Any:
+        return self._rules[argnum] if argnum < len(self._rules) else None
+
+
+_index = Primitive(
+    "index",
+    spec=_index_spec,
+    vjp=_FirstOperands(_index_vjp),
+    formula=("1 where taken, else 0",),
+    symbol="[ ]",
+    samples=samples.indexed,
+)
+
+
+def _update_spec(x: TensorSpec, values: TensorSpec, *index: TensorSpec, key: Template) -> TensorSpec:
+    spots = indexed_shape(x.shape, index, key)
+    if values.shape != spots:
+        raise ShapeError(f"values of shape {values.shape} for spots of shape {spots}")
+    return x
+
+
+_scatter_add = Primitive(
+    "scatter_add",
+    spec=_update_spec,
+    vjp=_FirstOperands(
+        lambda g, out, x, values, *index, key: g,
+        lambda g, out, x, values, *index, key: _index(g, *index, key=key),
+    ),
+    formula=("1", "1"),
+    unify=slice(0, 2),
+    samples=samples.updated,
+)
+
+
+def _kept(g: Tensor, out: Tensor, x: Tensor, values: Tensor, *index: Tensor, key: Template) -> Tensor:
+    return _index_set(g, zeros_like(values), *index, key=key)
+
+
+def _written(g: Tensor, out: Tensor, x: Tensor, values: Tensor, *index: Tensor, key: Template) -> Tensor:
+    taken = _index(g, *index, key=key)
+    if not index:
+        return taken
+    # Where a spot was written twice, only the value that stayed has a gradient.
+    numbers = np.arange(values.size).reshape(values.shape)
+    stayed = _index_set(np.zeros(x.shape, np.int64), numbers, *index, key=key)
+    return where(equal(_index(stayed, *index, key=key), numbers), taken, 0)
+
+
+_index_set = Primitive(
+    "index_update",
+    spec=_update_spec,
+    vjp=_FirstOperands(_kept, _written),
+    formula=("0 where written, else 1", "1"),
+    unify=slice(0, 2),
+    samples=samples.updated,
+)
+
+
+# Keys
+
+
+def _parse(operation: str, x: Tensor, key: Any) -> tuple[Template, list[Tensor]]:
+    """A key as a template and index tensors; boolean masks become the indices of what they let through.
+
+    Raises:
+        ArgumentError: an entry that indexes nothing, an integer out of range, or ``...`` twice.
+        ShapeError: more entries than axes, or a mask that does not fit.
+    """
+    entries = _without_masks(operation, x, key if isinstance(key, tuple) else (key,))
+    used = sum(e is not None and e is not Ellipsis for e in entries)
+    if used > x.ndim:
+        error = ShapeError(f"{used} indices for {x.ndim} axes", fix="index no more axes than there are")
+        raise located(error, operation, x)
+    if sum(e is Ellipsis for e in entries) > 1:
+        raise located(ArgumentError("... stands twice in the key", fix="use it once"), operation, x)
+    template: list[Any] = []
+    index: list[Tensor] = []
+    axis = 0
+    for entry in entries:
+        if entry is Ellipsis:
+            axis += x.ndim - used
+            template.append(entry)
+        elif entry is None:
+            template.append(entry)
+        elif isinstance(entry, slice):
+            template.append((entry.start, entry.stop, entry.step))
+            axis += 1
+        else:
+            template.append(len(index))
+            index.append(_index_tensor(operation, x, axis, entry))
+            axis += 1
+    return tuple(template), index
+
+
+def _without_masks(operation: str, x: Tensor, entries: tuple[Any, ...]) -> list[Any]:
+    result: list[Any] = []
+    for entry in entries:
+        if isinstance(entry, list):
+            entry = np.asarray(entry) if entry else np.zeros(0, np.int64)
+        is_mask = isinstance(entry, (bool, np.bool_)) or getattr(entry, "dtype", None) == np.dtype(bool)
+        if not is_mask:
+            result.append(entry)
+            continue
+        mask = np.asarray(entry)
+        axis = sum(e is not None and e is not Ellipsis for e in result)
+        if Ellipsis not in result and mask.shape != x.shape[axis : axis + mask.ndim]:
+            error = ShapeError(
+                f"a mask of shape {mask.shape} does not fit shape {x.shape} from axis {axis} on",
+                fix="a mask has the sizes of the axes it covers",
+            )
+            raise located(error, operation, x)
+        result.extend(np.nonzero(mask) if mask.ndim else [None, np.zeros(int(mask), np.int64)])
+    return result
+
+
+def _index_tensor(operation: str, x: Tensor, axis: int, entry: Any) -> Tensor:
+    try:
+        index = entry if isinstance(entry, Tensor) else leaf(np.asarray(entry), backend=x.backend)
+        fine = index.dtype.is_integer
+    except (DTypeError, ArgumentError):
+        fine = False
+    if not fine:
+        error = ArgumentError(
+            f"{entry!r} does not index axis {axis}", fix="use integers, slices, ..., None or integer arrays"
+        )
+        raise located(error, operation, x) from None
+    if index.data is not None:
+        n = x.shape[axis]
+        values = index.numpy()
+        wrong = values[(values < -n) | (values >= n)]
+        if wrong.size:
+            error = ArgumentError(
+                f"index {wrong.flat[0]} is out of range for axis {axis} of size {n}",
+                fix=f"use an index from {-n} to {n - 1}" if n else "the axis is empty",
+            )
+            raise located(error, operation, x)
+    return index
+
+
+def _is_basic(key: Any) -> bool:
+    entries = key if isinstance(key, tuple) else (key,)
+    plain = (slice, type(None), type(Ellipsis), int, np.integer)
+    return all(isinstance(e, plain) and not isinstance(e, bool) for e in entries)
+
+
+def getitem(x: Any, key: Any) -> Tensor:
+    """``x[key]`` with integers, slices, ``...``, ``None``, integer arrays and boolean masks, as NumPy.
+
+    Raises:
+        ArgumentError: an index out of range or of a wrong kind. ShapeError: too many indices.
+    """
+    x = as_tensor(x)
+    if not _is_basic(key):
+        template, index = _parse("index", x, key)
+        return _index(x, *index, key=template)
+    bounds, shape = _basic(x, key if isinstance(key, tuple) else (key,))
+    whole = all(b == (0, n, 1) for b, n in zip(bounds, x.shape, strict=True))
+    return reshape(x if whole else strided_slice(x, bounds=bounds), shape)
+
+
+def _basic(x: Tensor, entries: tuple[Any, ...]) -> tuple[tuple[tuple[int, int, int], ...], Shape]:
+    """Bounds per axis, and the shape of the result after integers have dropped theirs."""
+    _, index = _parse("index", x, entries)  # refuses what is out of range
+    used = sum(e is not None and e is not Ellipsis for e in entries)
+    if Ellipsis not in entries:
+        entries = (*entries, Ellipsis)
+    place = entries.index(Ellipsis)
+    entries = (*entries[:place], *[slice(None)] * (x.ndim - used), *entries[place + 1 :])
+    bounds: list[tuple[int, int, int]] = []
+    shape: list[int] = []
+    for entry in entries:
+        if entry is None:
+            shape.append(1)
+            continue
+        n = x.shape[len(bounds)]
+        if isinstance(entry, slice):
+            try:
+                bounds.append(entry.indices(n))
+            except (TypeError, ValueError) as problem:
+                error = ArgumentError(f"{entry} does not index axis {len(bounds)}: {problem}")
+                raise located(error, "index", x) from None
+            shape.append(len(range(*bounds[-1])))
+        else:
+            i = int(entry) % n
+            bounds.append((i, i + 1, 1))
+    return tuple(bounds), tuple(shape)
+
+
+def index_update(x: Any, key: Any, values: Any) -> Tensor:
+    """A new tensor that equals x except that ``x[key]`` is ``values`` (broadcast).
+
+    Where integer arrays name a spot twice, the last value stays, and it alone has a gradient.
+
+    Raises:
+        ShapeError, ArgumentError: as for indexing, or values that do not broadcast to the spots.
+    """
+    return _update(_index_set, x, key, values)
+
+
+def scatter_add(x: Any, key: Any, values: Any) -> Tensor:
+    """A new tensor with ``values`` (broadcast) added to ``x[key]``; spots named twice get both.
+
+    Raises:
+        ShapeError, ArgumentError: as for indexing, or values that do not broadcast to the spots.
+    """
+    return _update(_scatter_add, x, key, values)
+
+
+def _update(primitive: Primitive, x: Any, key: Any, values: Any) -> Tensor:
+    x = as_tensor(x)
+    values = values if isinstance(values, Tensor) else as_tensor(np.asarray(values, dtype=str(x.dtype)))
+    template, index = _parse(primitive.name, x, key)
+    spots = indexed_shape(x.shape, [t.spec for t in index], template)
+    return primitive(x, broadcast_to(values, spots), *index, key=template)
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
+    """Elements at positions along an axis (of the flattened tensor for ``None``); the axes of ``indices``
+    stand in place of that axis.
+
+    Raises:
+        AxisError: the axis. ArgumentError: indices out of range or not integers.
+    """
+    x = as_tensor(x)
+    if axis is None:
+        x, axis = reshape(x, -1), 0
+    axis = normalize_axis("take", x, axis)
+    index = _index_tensor("take", x, axis, indices)
+    return _index(x, index, key=((None, None, None),) * axis + (0,))
+
+
+def take_along_axis(x: Any, indices: Any, axis: int) -> Tensor:
+    """For every position of ``indices``, the element of x at that index along the axis.
+
+    Raises:
+        ShapeError: ``indices`` has another rank. ArgumentError: out of range or not integers.
+    """
+    x = as_tensor(x)
+    axis = normalize_axis("take_along_axis", x, axis)
+    index = _index_tensor("take_along_axis", x, axis, indices)
+    if index.ndim != x.ndim:
+        error = ShapeError(
+            f"indices have {index.ndim} axes, the tensor {x.ndim}", fix="expand_dims the indices"
+        )
+        raise located(error, "take_along_axis", x, index)
+    grid = [
+        index if a == axis else np.arange(n).reshape([-1 if b == a else 1 for b in range(x.ndim)])
+        for a, n in enumerate(x.shape)
+    ]
+    return _index(x, *grid, key=tuple(range(x.ndim)))
+
+
+def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """The diagonal of two axes, as a new last axis.
+
+    Raises:
+        ShapeError: fewer than two axes, or one axis named twice.
+    """
+    x = as_tensor(x)
+    if x.ndim < 2:
+        raise located(ShapeError(f"shape {x.shape} has no diagonal", fix="give two axes"), "diagonal", x)
+    one, two = normalize_axis("diagonal", x, axis1), normalize_axis("diagonal", x, axis2)
+    if one == two:
+        raise located(ShapeError("a diagonal needs two different axes"), "diagonal", x)
+    x = transpose(x, [a for a in range(x.ndim) if a not in (one, two)] + [one, two])
+    rows, columns = max(0, -offset), max(0, offset)
+    n = max(0, min(x.shape[-2] - rows, x.shape[-1] - columns))
+    steps = np.arange(n)
+    return _index(x, steps + rows, steps + columns, key=(Ellipsis, 0, 1))
+
+
+def _one_hot_spec(labels: TensorSpec, depth: int, dtype: str) -> TensorSpec:
+    if not labels.dtype.is_integer:
+        raise DTypeError(f"labels are {labels.dtype}, not integers", fix="labels.astype('int64')")
+    return TensorSpec((*labels.shape, depth), dtype)
+
+
+_one_hot = Primitive("one_hot", spec=_one_hot_spec, samples=samples.labels)
+
+
+def one_hot(labels: Any, depth: int, dtype: Any = "float64") -> Tensor:
+    """1 at the position each label names along a new last axis of size ``depth``, else 0. No derivative.
+
+    Raises:
+        ArgumentError: a label outside 0 … depth − 1. DTypeError: labels that are not integers.
+    """
+    return _one_hot(labels, depth=int(depth), dtype=as_dtype(dtype))

@@ -1,0 +1,586 @@
+"""Tensors: values that remember how they were computed.
+
+Every operation computes at once and, where an operand is recorded (a variable, a parameter, or something
+computed from one), records itself: the result keeps its primitive, its operands, its scope and the
+user's source line. A tensor refers to its operands and nothing refers back, so a graph lives exactly as
+long as its results do, without reference cycles. Operands are older than results, so ordering tensors by
+``id`` is a topological order.
+
+A tensor without data stands for any value of its spec: that is how a function is traced.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, Self, get_args
+
+import numpy as np
+
+from graphdiff import context, source
+from graphdiff import primitive as _primitive
+from graphdiff.backend import Array, Backend, current_backend
+from graphdiff.dtypes import DType, as_dtype, promote
+from graphdiff.errors import (
+    ArgumentError,
+    BackendError,
+    DTypeError,
+    GraphdiffError,
+    MutationError,
+    ShapeError,
+    TracingError,
+)
+from graphdiff.graph import Role, Shape, TensorSpec
+from graphdiff.primitive import Composite, Primitive
+
+if TYPE_CHECKING:
+    from graphdiff.autodiff.record import Backward
+
+_next_id = itertools.count(1).__next__
+_FLOAT = DType("float64")
+_LEAF: dict[Role, context.Context] = {role: context.Context(role=role) for role in get_args(Role)}
+Scalar = (bool, int, float)
+
+
+class Tensor:
+    """An array of one backend, with the operation that made it.
+
+    Made by :func:`tensor`, :func:`variable`, :func:`variables` and by operations; not called directly.
+
+    Attributes:
+        data: the backend's array, or ``None`` while tracing.
+        spec: shape and dtype.
+        primitive, inputs, params: what computed it from what; a leaf has no primitive.
+        recorded: whether operations on it are recorded.
+        name: the user's name for it; may be set.
+        grad: after ``backward()``, the gradient of a variable or parameter as a plain array.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "backend",
+        "context",
+        "data",
+        "grad",
+        "id",
+        "inputs",
+        "name",
+        "params",
+        "primitive",
+        "recorded",
+        "source",
+        "spec",
+    )
+
+    def __init__(
+        self,
+        data: Array,
+        spec: TensorSpec,
+        backend: Backend,
+        primitive: Primitive | None,
+        inputs: tuple[Tensor, ...],
+        params: Mapping[str, Any],
+        surroundings: context.Context,
+        source: source.Source | None,
+        recorded: bool,
+        name: str = "",
+    ) -> None:
+        self.id = _next_id()
+        self.data = data
+        self.spec = spec
+        self.backend = backend
+        self.primitive = primitive
+        self.inputs = inputs
+        self.params = params
+        self.context = surroundings
+        self.source = source
+        self.recorded = recorded
+        self.name = name
+        self.grad: Array = None
+
+    # What it is
+
+    changed_at = 0  # a Parameter's is the time of its last new value, on the clock of ids
+
+    @property
+    def shape(self) -> Shape:
+        return self.spec.shape
+
+    @property
+    def dtype(self) -> DType:
+        return self.spec.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.spec.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.spec.size
+
+    @property
+    def role(self) -> Role:
+        return self.context.role
+
+    @property
+    def label(self) -> str:
+        """The name if there is one, else what it is and its number."""
+        return self.name or f"{self.primitive.name if self.primitive else self.role}#{self.id}"
+
+    def named(self, name: str) -> Self:
+        """Give the tensor a name, for pictures, tables and errors; returns the tensor."""
+        self.name = name
+        return self
+
+    # Its values
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The values as a read-only NumPy array; no gradient flows through it."""
+        view = np.asarray(self.backend.to_numpy(self._value("np.asarray")))[...]
+        view.flags.writeable = False
+        return view
+
+    def item(self) -> float | int | bool:
+        """The value of a tensor of one element, as a Python number."""
+        if self.size != 1:
+            raise ShapeError(
+                f"{self.label} has {self.size} elements, not one", fix="use .numpy() or .tolist()"
+            )
+        return self._value("a Python number").item()  # type: ignore[no-any-return]
+
+    def tolist(self) -> Any:
+        return self.numpy().tolist()
+
+    def _value(self, wanted_by: str) -> Array:
+        if self.data is None:
+            error = TracingError(
+                f"{wanted_by} needs the value of {self.label}, and while tracing only its shape "
+                f"{self.spec!r} is known",
+                fix="use graphdiff.where for a choice by value; pass what decides the shape of the graph "
+                "as a plain Python argument",
+            )
+            error.locate(source=source.describe(source.caller()))
+            raise error
+        return self.data
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ShapeError(
+                f"the truth of {self.label} with {self.size} elements is ambiguous",
+                fix="reduce it first, or use graphdiff.where",
+            )
+        return bool(self._value("bool()"))
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.is_floating:
+            raise DTypeError(f"{self.label} is {self.dtype}, not an integer", fix="use int(...) first")
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if copy:
+            return np.array(self.numpy(), dtype=dtype)
+        return np.asarray(self.numpy(), dtype=dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        from graphdiff.interop.numpy import call_ufunc
+
+        return call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from graphdiff.interop.numpy import call_function
+
+        return call_function(func, args, kwargs)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        from graphdiff.interop.dlpack import export
+
+        return export(self, **options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._value("DLPack").__dlpack_device__()  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        name = f", name={self.name!r}" if self.name else ""
+        if self.data is None:
+            return f"Tensor({self.spec!r}{name}, traced)"
+        text = np.array2string(np.asarray(self.numpy()), separator=", ", prefix="Tensor(", threshold=200)
+        shape = f", shape={self.shape}" if self.size > 200 or not self.size else ""
+        return f"Tensor({text}{shape}, {self.dtype}{name})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Values travel, history does not: a graph that was pickled could never be the same object again.
+        return _rebuild, (np.asarray(self.numpy()), str(self.dtype), self.role, self.recorded, self.name)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        rebuild, args = self.__reduce__()
+        return rebuild(args[0].copy(), *args[1:])  # type: ignore[no-any-return]
+
+    # Gradients
+
+    def backward(self, upstream: Any = None, *, wrt: Sequence[Tensor] | None = None) -> Backward:
+        """Differentiate this tensor and set ``grad`` on the leaves it was computed from.
+
+        Args:
+            upstream: the cotangent of this tensor, of its shape; 1 for a scalar.
+            wrt: the tensors whose gradients are wanted; all variables and parameters by default.
+
+        Returns:
+            A record of the backward pass: ``record[x]`` is the gradient of ``x``, and the record's graph
+            can be drawn and differentiated again.
+
+        Raises:
+            GradientError: not a scalar and no ``upstream``; not recorded; or only operations without a
+                derivative lead to what is wanted.
+            DTypeError: an integer or boolean tensor.
+        """
+        from graphdiff.autodiff import backward
+
+        record = backward(self, upstream, wrt=wrt)
+        for leaf in record.wanted:
+            leaf.grad = record[leaf].data
+        return record
+
+    # Methods that are operations
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.sum(self, axis, keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.mean(self, axis, keepdims)
+
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.prod(self, axis, keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.max(self, axis, keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.min(self, axis, keepdims)
+
+    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+        return ops.var(self, axis, ddof, keepdims)
+
+    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+        return ops.std(self, axis, ddof, keepdims)
+
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        return ops.argmax(self, axis, keepdims)
+
+    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        return ops.argmin(self, axis, keepdims)
+
+    def cumsum(self, axis: int | None = None) -> Tensor:
+        return ops.cumsum(self, axis)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def flatten(self) -> Tensor:
+        return ops.reshape(self, -1)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        return ops.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+
+    def squeeze(self, axis: Any = None) -> Tensor:
+        return ops.squeeze(self, axis)
+
+    def astype(self, dtype: Any) -> Tensor:
+        return ops.cast(self, dtype)
+
+    @property
+    def T(self) -> Tensor:
+        """The axes reversed."""
+        return ops.transpose(self)
+
+    # Python's operators
+
+    def __add__(self, other: Any) -> Tensor:
+        return ops.add(self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return ops.add(other, self)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return ops.subtract(self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return ops.subtract(other, self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return ops.multiply(self, other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return ops.multiply(other, self)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return ops.divide(self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return ops.divide(other, self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return ops.power(self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return ops.power(other, self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return ops.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return ops.matmul(other, self)
+
+    def __neg__(self) -> Tensor:
+        return ops.negative(self)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return ops.abs(self)
+
+    def __eq__(self, other: object) -> Any:
+        return ops.equal(self, other) if _is_operand(other) else NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        return ops.not_equal(self, other) if _is_operand(other) else NotImplemented
+
+    def __lt__(self, other: Any) -> Tensor:
+        return ops.less(self, other)
+
+    def __le__(self, other: Any) -> Tensor:
+        return ops.less_equal(self, other)
+
+    def __gt__(self, other: Any) -> Tensor:
+        return ops.greater(self, other)
+
+    def __ge__(self, other: Any) -> Tensor:
+        return ops.greater_equal(self, other)
+
+    def __invert__(self) -> Tensor:
+        return ops.logical_not(self)
+
+    def __and__(self, other: Any) -> Tensor:
+        return ops.logical_and(self, other)
+
+    def __or__(self, other: Any) -> Tensor:
+        return ops.logical_or(self, other)
+
+    __rand__, __ror__ = __and__, __or__
+    __hash__ = object.__hash__
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return ops.getitem(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        error = MutationError(
+            f"tensor {self.label} cannot be changed in place: its graph would no longer be true",
+            fix="x = graphdiff.index_update(x, key, value)",
+        )
+        error.locate("x[key] = value", source=source.describe(source.caller()))
+        raise error
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise ShapeError(f"{self.label} has no axes, so it has no len()", fix="use .size")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+
+def _is_operand(value: object) -> bool:
+    return isinstance(value, (Tensor, np.ndarray, np.generic, *Scalar, list, tuple))
+
+
+def _rebuild(data: Any, dtype: str, role: Role, recorded: bool, name: str) -> Tensor:
+    return leaf(data, dtype, role=role, recorded=recorded, name=name)
+
+
+# Making leaves
+
+
+def leaf(
+    value: Any,
+    dtype: Any = None,
+    *,
+    role: Role = "constant",
+    recorded: bool = False,
+    name: str = "",
+    copy: bool = False,
+    backend: Backend | None = None,
+) -> Tensor:
+    """A tensor that no operation made, on the current backend unless one is given.
+
+    Raises:
+        DTypeError: values that are no numbers.
+    """
+    backend = backend or current_backend()
+    if isinstance(value, Tensor):
+        value = value.data if value.backend is backend else value.numpy()
+    try:
+        data = backend.asarray(value, None if dtype is None else as_dtype(dtype), copy=copy)
+    except (ValueError, TypeError, OverflowError) as problem:
+        error: GraphdiffError = (
+            problem if isinstance(problem, GraphdiffError) else ArgumentError(f"no tensor from it: {problem}")
+        )
+        error.fix = error.fix or "give numbers in nested lists of equal lengths, or an array"
+        error.locate("tensor", source=source.describe(source.caller()))
+        raise error from None
+    return Tensor(
+        data, backend.spec(data), backend, None, (), {}, _LEAF[role], source.caller(), recorded, name
+    )
+
+
+def tensor(value: Any, dtype: Any = None, *, name: str = "") -> Tensor:
+    """A constant: values that are not differentiated and whose operations are not recorded.
+
+    The values are copied. Python floats become float64, as in NumPy.
+    """
+    return leaf(value, dtype, name=name, copy=True)
+
+
+def variable(value: Any, dtype: Any = None, *, name: str = "") -> Tensor:
+    """An input of a graph: operations on it are recorded, and it can be differentiated with respect to."""
+    return leaf(value, dtype, role="input", recorded=True, name=name, copy=True)
+
+
+def variables(**values: Any) -> tuple[Tensor, ...]:
+    """Several named variables at once: ``x, y, z = variables(x=-2.0, y=5.0, z=-4.0)``."""
+    return tuple(variable(value, name=name) for name, value in values.items())
+
+
+def abstract(spec: TensorSpec, name: str = "") -> Tensor:
+    """A tensor that stands for any value of a spec; operations on it are recorded, not computed."""
+    return Tensor(None, spec, current_backend(), None, (), {}, _LEAF["input"], None, True, name)
+
+
+def as_tensor(value: Any) -> Tensor:
+    """The tensor itself, or a constant that shares the memory of an array where it can."""
+    return value if isinstance(value, Tensor) else leaf(value)
+
+
+# Applying primitives
+
+
+def operands(primitive: Primitive, values: Sequence[Any]) -> tuple[Tensor, ...]:
+    """The operands as tensors that have met in one dtype where the primitive wants that."""
+    home = next((v.backend for v in values if isinstance(v, Tensor)), None)
+    found = [
+        v if isinstance(v, Tensor) else None if type(v) in Scalar else leaf(v, backend=_home_of(v, home))
+        for v in values
+    ]
+    unified = {t.dtype for t in found[primitive.unify] if t is not None}
+    if None not in found and len(unified) < 2 and not primitive.floating:
+        return tuple(found)  # type: ignore[arg-type]
+    together = range(len(values))[primitive.unify]
+    common = _common_dtype(primitive, unified, [v for i, v in enumerate(values) if i in together])
+    for i, value in enumerate(values):
+        t = found[i]
+        if t is None:
+            found[i] = leaf(value, common if i in together else None, backend=home)
+        elif i in together and t.dtype != common:
+            found[i] = ops.cast(t, common)
+    return tuple(found)  # type: ignore[arg-type]
+
+
+def _home_of(value: Any, home: Backend | None) -> Backend | None:
+    # Host values join the tensors they meet; another backend's array stays what it is, and is refused.
+    return home if home is None or isinstance(value, (np.ndarray, np.generic, list, tuple)) else None
+
+
+def _common_dtype(primitive: Primitive, dtypes: set[DType], values: Sequence[Any]) -> DType:
+    scalars = [v for v in values if type(v) in Scalar]
+    common = promote(*sorted(dtypes)) if dtypes else promote(*(as_dtype(type(v)) for v in scalars))
+    if any(type(v) is float for v in scalars) and not common.is_floating:
+        return _FLOAT
+    if any(type(v) is int for v in scalars) and common == "bool":
+        return DType("int64")
+    return _FLOAT if primitive.floating and not common.is_floating else common
+
+
+def apply(primitive: Primitive, inputs: tuple[Tensor, ...], params: Mapping[str, Any]) -> Tensor:
+    """Infer, compute and record one operation.
+
+    Raises:
+        GraphdiffError: what the shape rule or the kernel objects to, with the operation, its inputs and
+            the user's source line.
+    """
+    surroundings = context.current()
+    try:
+        spec = primitive.infer([t.spec for t in inputs], params)
+        backend = inputs[0].backend
+        concrete, recorded = True, False
+        for t in inputs:
+            if t.backend is not backend:
+                raise _mixed_backends(inputs)
+            if t.data is None:
+                concrete = False
+            if t.recorded:
+                recorded = True
+        data = _compute(primitive, backend, inputs, params) if concrete else None
+    except GraphdiffError as error:
+        error.locate(primitive.name, describe(inputs), source.describe(source.caller()))
+        raise
+    if concrete and not (recorded and surroundings.recording):
+        return Tensor(data, spec, backend, None, (), {}, _LEAF["constant"], None, False)
+    return Tensor(data, spec, backend, primitive, inputs, params, surroundings, source.caller(), True)
+
+
+def _compute(
+    primitive: Primitive, backend: Backend, inputs: Sequence[Tensor], params: Mapping[str, Any]
+) -> Array:
+    kernel = backend.kernels.get(primitive.name)
+    if kernel is None:
+        if not isinstance(primitive, Composite):
+            raise backend.missing(primitive)
+        with context.no_grad():
+            return primitive.decompose(*inputs, **params).data
+    try:
+        return kernel(*[t.data for t in inputs], **params)
+    except (IndexError, ValueError, TypeError, OverflowError) as problem:
+        if isinstance(problem, GraphdiffError):
+            raise
+        raise ArgumentError(f"{problem}") from problem
+
+
+def describe(inputs: Sequence[Tensor]) -> str:
+    """Names and specs, for errors."""
+    return ", ".join(f"{t.label}: {t.spec!r}" for t in inputs)
+
+
+def _mixed_backends(inputs: Sequence[Tensor]) -> BackendError:
+    places = ", ".join(f"{t.label} on {t.backend.name} ({t.backend.device})" for t in inputs)
+    return BackendError(
+        f"the inputs live on different backends: {places}",
+        fix="move one of them: with graphdiff.backend(NAME): x = graphdiff.tensor(x)",
+    )
+
+
+def _pullback(fn: Callable[..., Tensor], inputs: Sequence[Tensor], argnum: int, g: Tensor) -> Tensor | None:
+    from graphdiff.autodiff import pullback
+
+    return pullback(fn, inputs, argnum, g)
+
+
+class _Engine:
+    apply = staticmethod(apply)
+    operands = staticmethod(operands)
+    abstract = staticmethod(abstract)
+    pullback = staticmethod(_pullback)
+
+
+_primitive.engine = _Engine()
+
+# Operators call the operations, which are written with tensors: the one knot among the rooms.
+from graphdiff import ops  # noqa: E402
