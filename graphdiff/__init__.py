@@ -12,13 +12,66 @@ from graphdiff import errors
 from graphdiff.autodiff import Backward, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from graphdiff.backend import Backend, backend
 from graphdiff.context import no_grad, scope
+try:
+    from graphdiff.draw import Picture, draw
+except ImportError: pass
 from graphdiff.dtypes import DType
 from graphdiff.errors import GraphdiffError
 from graphdiff.graph import Graph, Node, TensorSpec
 from graphdiff.interop.dlpack import from_dlpack
+from graphdiff.module import Module, Parameter
 from graphdiff.ops import *  # noqa: F403
 from graphdiff.ops import __all__ as _operations
+from graphdiff.plugins import Registry
 from graphdiff.primitive import Composite, Primitive
-from graphdiff.tensor import Tensor, tensor, variable, variables
+from graphdiff.random import seed
+from graphdiff.tensor import Tensor, as_tensor, tensor, variable, variables
+from graphdiff.train import Trainer
 
 __version__ = "0.1.0"
+
+layers = Registry("layers")
+losses = Registry("losses")
+optimizers = Registry("optimizers")
+datasets = Registry("datasets")
+
+__all__ = [
+    *_operations,
+    "Backend",
+    "Backward",
+    "Composite",
+    "DType",
+    "Graph",
+    "GraphdiffError",
+    "Module",
+    "Node",
+    "Parameter",
+    "Picture",
+    "Primitive",
+    "Registry",
+    "Tensor",
+    "TensorSpec",
+    "Trainer",
+    "as_tensor",
+    "backend",
+    "datasets",
+    "draw",
+    "errors",
+    "from_dlpack",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "layers",
+    "losses",
+    "no_grad",
+    "optimizers",
+    "scope",
+    "seed",
+    "tensor",
+    "value_and_grad",
+    "variable",
+    "variables",
+    "vjp",
+]

@@ -38,6 +38,18 @@ class Rules(Protocol):
     def __getitem__(self, argnum: int, /) -> Rule | None: ...
 
 
+class Engine:
+    """What primitives need from the rooms above them; :mod:`graphdiff.tensor` puts it in place."""
+
+    apply: Callable[[Primitive, tuple[Tensor, ...], Mapping[str, Any]], Tensor]
+    operands: Callable[[Primitive, Sequence[Any]], tuple[Tensor, ...]]
+    abstract: Callable[[TensorSpec], Tensor]
+    pullback: Callable[[Callable[..., Tensor], Sequence[Tensor], int, Tensor], Tensor | None]
+
+
+engine = Engine()
+
+
 class EachOperand:
     """The rules of a primitive with any number of operands: one function that is told which is meant.
 
@@ -158,22 +170,3 @@ class Composite(Primitive):
         self, argnum: int, g: Tensor, out: Tensor, *inputs: Tensor, **params: Any
     ) -> Tensor | None:
         return engine.pullback(lambda *xs: self.decompose(*xs, **params), inputs, argnum, g)
-
-
-class Engine(Protocol):
-    """What primitives need from the rooms above them; installed by :mod:`graphdiff.tensor`."""
-
-    def apply(
-        self, primitive: Primitive, inputs: tuple[Tensor, ...], params: Mapping[str, Any]
-    ) -> Tensor: ...
-
-    def operands(self, primitive: Primitive, values: Sequence[Any]) -> tuple[Tensor, ...]: ...
-
-    def abstract(self, spec: TensorSpec) -> Tensor: ...
-
-    def pullback(
-        self, fn: Callable[..., Tensor], inputs: Sequence[Tensor], argnum: int, g: Tensor
-    ) -> Tensor | None: ...
-
-
-engine: Engine

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, get_args
 import numpy as np
 
 from graphdiff import context, source
-from graphdiff import primitive as _primitive
 from graphdiff.backend import Array, Backend, current_backend
 from graphdiff.dtypes import DType, as_dtype, promote
 from graphdiff.errors import (
@@ -31,12 +30,12 @@ from graphdiff.errors import (
     TracingError,
 )
 from graphdiff.graph import Role, Shape, TensorSpec
-from graphdiff.primitive import Composite, Primitive
+from graphdiff.primitive import Composite, Primitive, engine
 
 if TYPE_CHECKING:
     from graphdiff.autodiff.record import Backward
 
-_next_id = itertools.count(1).__next__
+next_id = itertools.count(1).__next__
 _FLOAT = DType("float64")
 _LEAF: dict[Role, context.Context] = {role: context.Context(role=role) for role in get_args(Role)}
 Scalar = (bool, int, float)
@@ -85,7 +84,7 @@ class Tensor:
         recorded: bool,
         name: str = "",
     ) -> None:
-        self.id = _next_id()
+        self.id = next_id()
         self.data = data
         self.spec = spec
         self.backend = backend
@@ -573,14 +572,8 @@ def _pullback(fn: Callable[..., Tensor], inputs: Sequence[Tensor], argnum: int, 
     return pullback(fn, inputs, argnum, g)
 
 
-class _Engine:
-    apply = staticmethod(apply)
-    operands = staticmethod(operands)
-    abstract = staticmethod(abstract)
-    pullback = staticmethod(_pullback)
-
-
-_primitive.engine = _Engine()
+engine.apply, engine.operands = apply, operands
+engine.abstract, engine.pullback = abstract, _pullback
 
 # Operators call the operations, which are written with tensors: the one knot among the rooms.
 from graphdiff import ops  # noqa: E402

@@ -1,0 +1,17 @@
+"""Training: data in batches, optimizers, and the loop."""
+
+from graphdiff.train.data import Arrays, Split, batches
+from graphdiff.train.optimizer import Optimizer, State
+from graphdiff.train.trainer import Epoch, History, Metrics, Trainer
+
+__all__ = [
+    "Arrays",
+    "Epoch",
+    "History",
+    "Metrics",
+    "Optimizer",
+    "Split",
+    "State",
+    "Trainer",
+    "batches",
+]

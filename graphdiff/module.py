@@ -1,0 +1,189 @@
+"""Modules: layers and models, as Python objects that hold parameters.
+
+A module's parameters and child modules are its plain attributes (also in lists, tuples and dicts).
+Each call records its operations below the module's name, which is what pictures group by, and each
+parameter is named by its path (``features.0.weight``), which is what a state dict uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from graphdiff.context import scope
+from graphdiff.dtypes import as_dtype
+from graphdiff.errors import ShapeError, StateError
+from graphdiff.tensor import Tensor, leaf, next_id
+
+
+class Parameter(Tensor):
+    """A tensor that training changes: a leaf of the graph with a value that may be replaced.
+
+    Args:
+        value: its first value; copied.
+        dtype: float32 by default.
+    """
+
+    __slots__ = ("changed_at",)
+
+    def __init__(self, value: Any, dtype: Any = "float32", *, name: str = "") -> None:
+        made = leaf(value, dtype, role="parameter", recorded=True, copy=True)
+        super().__init__(made.data, made.spec, made.backend, None, (), {}, made.context, None, True, name)
+        self.changed_at = 0
+
+    def assign(self, value: Any) -> None:
+        """Give it a new value of the same shape, in its own dtype.
+
+        A graph that was computed from the old value refuses to run backward from then on.
+
+        Raises:
+            ShapeError: another shape.
+        """
+        data = leaf(value, self.dtype, backend=self.backend, copy=not isinstance(value, Tensor)).data
+        if self.backend.spec(data) is not self.spec:
+            raise ShapeError(
+                f"parameter {self.label} is {self.spec!r}, the new value has shape {tuple(data.shape)}",
+                fix="assign a value of the same shape",
+            )
+        self.data = data
+        self.changed_at = next_id()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (np.asarray(self.numpy()), str(self.dtype), self.name)
+
+
+def _rebuild(value: Any, dtype: str, name: str) -> Parameter:
+    return Parameter(value, dtype, name=name)
+
+
+class Module:
+    """Base of layers and models. Subclasses set parameters and modules as attributes in ``__init__`` and
+    define ``forward``::
+
+        class TwoLayer(gd.Module):
+            def __init__(self, inputs, hidden, classes):
+                self.fc1 = gd.layers.Linear(inputs, hidden)
+                self.fc2 = gd.layers.Linear(hidden, classes)
+
+            def forward(self, x):
+                return self.fc2(gd.relu(self.fc1(x)))
+    """
+
+    _name = ""  # as its parent calls it
+    _path = ""  # from the root
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute; to be defined by the subclass."""
+        raise TypeError(f"{type(self).__name__} defines no forward()")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not self._name:
+            return self.forward(*args, **kwargs)
+        with scope(self._name):
+            return self.forward(*args, **kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if not name.startswith("_"):
+            _attach(value, f"{self._path}.{name}" if self._path else name, name)
+
+    def members(self) -> Iterator[tuple[str, Parameter | Module]]:
+        """Own parameters and child modules, in the order they were set."""
+        for name, value in vars(self).items():
+            if not name.startswith("_"):
+                yield from _found(name, value)
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """The module itself and all below it, by path."""
+        yield prefix, self
+        for name, member in self.members():
+            if isinstance(member, Module):
+                yield from member.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter once, by path from this module."""
+        seen: set[int] = set()
+        for path, module in self.named_modules():
+            for name, member in module.members():
+                if isinstance(member, Parameter) and member.id not in seen:
+                    seen.add(member.id)
+                    yield (f"{path}.{name}" if path else name), member
+
+    def parameters(self) -> list[Parameter]:
+        """Every parameter once."""
+        return [p for _, p in self.named_parameters()]
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trained numbers."""
+        return sum(p.size for p in self.parameters())
+
+    def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Path -> a copy of the parameter's value."""
+        return {name: np.array(p.numpy()) for name, p in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Any], *, strict: bool = True) -> None:
+        """Take the parameters' values from a state dict; all or, after an error, none of them.
+
+        Args:
+            strict: refuse missing and unknown names; otherwise only what fits by name is taken.
+
+        Raises:
+            StateError: names that are missing or unknown. ShapeError: values of another shape.
+        """
+        own = dict(self.named_parameters())
+        missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+        if strict and (missing or unknown):
+            raise StateError(
+                f"the state dict does not fit {type(self).__name__}: "
+                f"missing {', '.join(missing) or 'none'}; unknown {', '.join(unknown) or 'none'}",
+                fix="load it into the same architecture, or pass strict=False",
+            )
+        values = {n: np.asarray(state[n], dtype=str(as_dtype(own[n].dtype))) for n in own if n in state}
+        for name, value in values.items():
+            if value.shape != own[name].shape:
+                raise ShapeError(
+                    f"{name} has shape {own[name].shape}, the state dict gives {value.shape}",
+                    fix="load it into the same architecture",
+                )
+        for name, value in values.items():
+            own[name].assign(value)
+
+    def extra_repr(self) -> str:
+        """What the repr says of the module beyond its class; for subclasses."""
+        return ""
+
+    def __repr__(self) -> str:
+        children = [(n, m) for n, m in self.members() if isinstance(m, Module)]
+        head = f"{type(self).__name__}({self.extra_repr()}"
+        if not children:
+            return head + ")"
+        lines = [f"  ({n}): " + repr(m).replace("\n", "\n  ") for n, m in children]
+        return "\n".join([head, *lines, ")"])
+
+
+def _attach(value: Any, path: str, name: str) -> None:
+    """Tell a value, and all it holds, where it hangs."""
+    if isinstance(value, Parameter):
+        value.name = path
+    elif isinstance(value, Module):
+        object.__setattr__(value, "_name", name)
+        object.__setattr__(value, "_path", path)
+        for inner, member in value.members():
+            _attach(member, f"{path}.{inner}", inner)
+    elif isinstance(value, (list, tuple, dict)):
+        for inner, member in _found("", value):
+            _attach(member, path + inner, name + inner)
+
+
+def _found(name: str, value: Any) -> Iterator[tuple[str, Parameter | Module]]:
+    if isinstance(value, (Parameter, Module)):
+        yield name, value
+    elif isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            yield from _found(f"{name}.{i}", item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _found(f"{name}.{key}", item)

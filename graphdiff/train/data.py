@@ -1,0 +1,52 @@
+"""Examples as arrays, and mini-batches of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from graphdiff.errors import ArgumentError, ShapeError
+
+Array = np.ndarray[Any, Any]
+
+
+class Arrays(NamedTuple):
+    """Examples along the first axis.
+
+    Attributes:
+        inputs: (n, …). labels: (n, …).
+    """
+
+    inputs: Array
+    labels: Array
+
+
+class Split(NamedTuple):
+    """A training part and a test part that training never sees."""
+
+    train: Arrays
+    test: Arrays
+
+
+def batches(data: Arrays, size: int, rng: np.random.Generator | None = None) -> Iterator[Arrays]:
+    """Mini-batches in random order (in the given order without ``rng``); the last may be smaller.
+
+    Raises:
+        ArgumentError: a size below 1, or no examples. ShapeError: inputs and labels of unequal number.
+    """
+    inputs, labels = (np.asarray(a) for a in data)
+    if not inputs.ndim or not labels.ndim or len(inputs) != len(labels):
+        raise ShapeError(
+            f"inputs of shape {inputs.shape} do not pair with labels of shape {labels.shape}",
+            fix="give one label per input along the first axis",
+        )
+    if size < 1 or not len(inputs):
+        raise ArgumentError(
+            f"no batches of {size} from {len(inputs)} examples", fix="give examples and a size of at least 1"
+        )
+    order = np.arange(len(inputs)) if rng is None else rng.permutation(len(inputs))
+    for start in range(0, len(order), size):
+        chosen = order[start : start + size]
+        yield Arrays(inputs[chosen], labels[chosen])
