@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import NamedTuple
 
 from graphdiff.graph import Role
+from graphdiff.source import Source
 
 
 class Context(NamedTuple):
@@ -18,12 +19,14 @@ class Context(NamedTuple):
         role: role of the nodes recorded.
         origin: id of the forward node whose backward is being recorded.
         recording: whether operations are recorded.
+        source: the user's line that all of it is put down to; else each operation's own.
     """
 
     scope: str = ""
     role: Role = "forward"
     origin: int | None = None
     recording: bool = True
+    source: Source | None = None
 
 
 _current: ContextVar[Context] = ContextVar("graphdiff_context", default=Context())
@@ -68,9 +71,9 @@ def role(name: Role) -> Iterator[None]:
         yield
 
 
-def enter_backward(scope: str, origin: int) -> None:
+def enter_backward(scope: str, origin: int, source: Source | None) -> None:
     """Record what follows as the backward of a node; to be called inside :func:`backward_pass`."""
-    _current.set(Context(scope, "backward", origin, _current.get().recording))
+    _current.set(Context(scope, "backward", origin, _current.get().recording, source))
 
 
 @contextmanager

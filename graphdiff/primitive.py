@@ -42,7 +42,7 @@ class Engine:
     """What primitives need from the rooms above them; :mod:`graphdiff.tensor` puts it in place."""
 
     apply: Callable[[Primitive, tuple[Tensor, ...], Mapping[str, Any]], Tensor]
-    operands: Callable[[Primitive, Sequence[Any]], tuple[Tensor, ...]]
+    operands: Callable[[Primitive, tuple[Any, ...]], tuple[Tensor, ...]]
     abstract: Callable[[TensorSpec], Tensor]
     pullback: Callable[[Callable[..., Tensor], Sequence[Tensor], int, Tensor], Tensor | None]
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 next_id = itertools.count(1).__next__
 _FLOAT = DType("float64")
+_INT = DType("int64")
 _LEAF: dict[Role, context.Context] = {role: context.Context(role=role) for role in get_args(Role)}
 Scalar = (bool, int, float)
 
@@ -472,25 +473,46 @@ def as_tensor(value: Any) -> Tensor:
 # Applying primitives
 
 
-def operands(primitive: Primitive, values: Sequence[Any]) -> tuple[Tensor, ...]:
+def operands(primitive: Primitive, values: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """The operands as tensors that have met in one dtype where the primitive wants that."""
+    for value in values:
+        if not isinstance(value, Tensor):
+            return _converted(primitive, values)
+    together: tuple[Tensor, ...] = values[primitive.unify]
+    for t in together:
+        dtype = t.spec.dtype
+        if dtype is not together[0].spec.dtype or (primitive.floating and not dtype.is_floating):
+            return _converted(primitive, values)
+    return values
+
+
+def _converted(primitive: Primitive, values: Sequence[Any]) -> tuple[Tensor, ...]:
     home = next((v.backend for v in values if isinstance(v, Tensor)), None)
     found = [
         v if isinstance(v, Tensor) else None if type(v) in Scalar else leaf(v, backend=_home_of(v, home))
         for v in values
     ]
-    unified = {t.dtype for t in found[primitive.unify] if t is not None}
-    if None not in found and len(unified) < 2 and not primitive.floating:
-        return tuple(found)  # type: ignore[arg-type]
     together = range(len(values))[primitive.unify]
-    common = _common_dtype(primitive, unified, [v for i, v in enumerate(values) if i in together])
+    dtypes = {t.dtype for t in found[primitive.unify] if t is not None}
+    common = _common_dtype(primitive, dtypes, values[primitive.unify])
     for i, value in enumerate(values):
         t = found[i]
         if t is None:
-            found[i] = leaf(value, common if i in together else None, backend=home)
-        elif i in together and t.dtype != common:
+            found[i] = _scalar(value, common if i in together else as_dtype(type(value)), home)
+        elif i in together and t.dtype is not common:
             found[i] = ops.cast(t, common)
     return tuple(found)  # type: ignore[arg-type]
+
+
+def _scalar(value: float, dtype: DType, home: Backend | None) -> Tensor:
+    backend = home or current_backend()
+    try:
+        data = backend.asarray(value, dtype)
+    except OverflowError as problem:
+        error = ArgumentError(f"{value} does not fit {dtype}: {problem}", fix="cast the tensor first")
+        error.locate(source=source.describe(source.caller()))
+        raise error from None
+    return Tensor(data, TensorSpec((), dtype), backend, None, (), {}, _LEAF["constant"], None, False)
 
 
 def _home_of(value: Any, home: Backend | None) -> Backend | None:
@@ -499,13 +521,12 @@ def _home_of(value: Any, home: Backend | None) -> Backend | None:
 
 
 def _common_dtype(primitive: Primitive, dtypes: set[DType], values: Sequence[Any]) -> DType:
-    scalars = [v for v in values if type(v) in Scalar]
-    common = promote(*sorted(dtypes)) if dtypes else promote(*(as_dtype(type(v)) for v in scalars))
-    if any(type(v) is float for v in scalars) and not common.is_floating:
+    """Where tensors meet; Python scalars take their dtype, widening its kind only where they must."""
+    scalars = {type(v) for v in values if type(v) in Scalar}
+    common = promote(*sorted(dtypes)) if dtypes else promote(*sorted(as_dtype(kind) for kind in scalars))
+    if not common.is_floating and (float in scalars or primitive.floating):
         return _FLOAT
-    if any(type(v) is int for v in scalars) and common == "bool":
-        return DType("int64")
-    return _FLOAT if primitive.floating and not common.is_floating else common
+    return _INT if common == "bool" and int in scalars else common
 
 
 def apply(primitive: Primitive, inputs: tuple[Tensor, ...], params: Mapping[str, Any]) -> Tensor:
@@ -533,7 +554,8 @@ def apply(primitive: Primitive, inputs: tuple[Tensor, ...], params: Mapping[str,
         raise
     if concrete and not (recorded and surroundings.recording):
         return Tensor(data, spec, backend, None, (), {}, _LEAF["constant"], None, False)
-    return Tensor(data, spec, backend, primitive, inputs, params, surroundings, source.caller(), True)
+    at = surroundings.source or source.caller()
+    return Tensor(data, spec, backend, primitive, inputs, params, surroundings, at, True)
 
 
 def _compute(

@@ -13,6 +13,10 @@ from graphdiff.graph import TensorSpec
 from graphdiff_numpy.kernels import kernels
 
 Array = Any
+_SCALARS = {
+    DType(name): np.dtype(name).type
+    for name in "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split()
+}
 
 
 class NumpyBackend(Backend):
@@ -35,6 +39,8 @@ class NumpyBackend(Backend):
         return isinstance(value, (np.ndarray, np.generic))
 
     def asarray(self, value: Any, dtype: DType | None = None, *, copy: bool = False) -> Array:
+        if dtype is not None and isinstance(value, (int, float)):
+            return _SCALARS[dtype](value)
         # Other libraries' arrays say how they become NumPy's; DLPack is the fallback for those on the host.
         if not hasattr(value, "__array__") and hasattr(value, "__dlpack__"):
             value = np.from_dlpack(value)

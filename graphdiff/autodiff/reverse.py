@@ -79,55 +79,73 @@ class _Sweep:
 
     def run(self) -> Backward:
         leading = self._leading_to_wanted()
-        self.pending[self.output.id] = [self.seed]
+        if self.output.id in leading:
+            self.pending[self.output.id] = [self.seed]
         with context.backward_pass():
             for node in reversed(self.nodes):
-                if node.id in leading and node.id in self.pending:
-                    self._visit(node, leading)
+                if node.id in self.pending:
+                    self._visit(node, leading[node.id])
             self._check_reached()
             for t in self.wanted:
                 if t.id not in self.upstream:
                     self.upstream[t.id] = ops.zeros_like(t)
         return Backward(self.output, self.wanted, self.by_id, self.upstream, self.raw, self.summed)
 
-    def _leading_to_wanted(self) -> set[int]:
-        """The nodes from which something wanted is reached through edges that have a derivative."""
-        leading = {t.id for t in self.wanted}
+    def _leading_to_wanted(self) -> dict[int, list[int]]:
+        """The nodes from which something wanted is reached through edges that have a derivative, and the
+        argument numbers of those edges."""
+        leading: dict[int, list[int]] = {t.id: [] for t in self.wanted}
         for node in self.nodes:
-            if any(t.id in leading and has_derivative(node, k) for k, t in enumerate(node.inputs)):
-                leading.add(node.id)
+            edges = [k for k, t in enumerate(node.inputs) if t.id in leading and has_derivative(node, k)]
+            if edges:
+                leading[node.id] = edges
         return leading
 
-    def _visit(self, node: Tensor, leading: set[int]) -> None:
-        context.enter_backward(node.context.scope, node.id)
+    def _visit(self, node: Tensor, argnums: list[int]) -> None:
+        context.enter_backward(node.context.scope, node.id, node.source)
         parts = self.pending.pop(node.id)
         g = self.upstream[node.id] = parts[0] if len(parts) == 1 else ops.accumulate(*parts)
-        for argnum, operand in enumerate(node.inputs):
-            if operand.id in leading and has_derivative(node, argnum):
-                if operand.changed_at > node.id:
-                    raise _stale(operand, node)
-                self._contribute(node, argnum, operand, g)
-
-    def _contribute(self, node: Tensor, argnum: int, operand: Tensor, g: Tensor) -> None:
-        raw = contribution(node, argnum, g)
-        to_operand = self.pending.setdefault(operand.id, [])
-        if raw is None:  # the derivative is zero
-            raw = ops.zeros_like(operand)
-        self.raw[node.id, argnum] = raw
-        fitted = self.summed[node.id, argnum] = fit(raw, node, argnum)
-        to_operand.append(fitted)
+        for argnum in argnums:
+            operand = node.inputs[argnum]
+            if operand.changed_at > node.id:
+                raise _stale(operand, node)
+            raw = contribution(node, argnum, g)
+            if raw is None:  # the derivative is zero
+                raw = ops.zeros_like(operand)
+            self.raw[node.id, argnum] = raw
+            fitted = raw if raw.spec is operand.spec else fit(raw, node, argnum)
+            self.summed[node.id, argnum] = fitted
+            self.pending.setdefault(operand.id, []).append(fitted)
 
     def _check_reached(self) -> None:
         """What was wanted and lies upstream must have been reached by a derivative."""
         missed = [t for t in self.wanted if t.id in self.by_id and t.id not in self.upstream]
-        if not self.wanted or (missed and (self.explicit or len(missed) == len(self.wanted))):
-            names = ", ".join(t.label for t in missed) or "any variable"
-            blocks = sorted({_block(n) for n in self.nodes if _blocks(n)})
+        if self.wanted and not self.explicit and len(missed) < len(self.wanted):
+            return
+        blocks = [(t, sorted({_place(n) for n in self._blocks(t)})) for t in missed]
+        names = ", ".join(t.label for t, places in blocks if places)
+        if names or not self.wanted:
+            places = ", ".join(dict.fromkeys(place for _, places in blocks for place in places))
             raise GradientError(
-                f"no path with a derivative leads from {self.output.label} to {names}"
-                + (f"; without a derivative: {', '.join(blocks)}" if blocks else ""),
+                f"no path with a derivative leads from {self.output.label} to {names or 'any variable'}"
+                + (f"; without a derivative: {places}" if places else ""),
                 fix="use operations that have a derivative, or stop_gradient where zero is meant",
             )
+
+    def _blocks(self, wanted: Tensor) -> list[Tensor]:
+        """The nodes at which paths from a tensor lose their derivative.
+
+        Not those inside a backward pass: there a comparison is the mask of a piecewise derivative, which
+        is constant almost everywhere, so that the second derivative of a ReLU is zero.
+        """
+        below, found = {wanted.id}, []
+        for node in self.nodes:
+            for k, x in enumerate(node.inputs):
+                if x.id in below:
+                    below.add(node.id)
+                    if node.role != "backward" and not has_derivative(node, k):
+                        found.append(node)
+        return found
 
 
 def has_derivative(node: Tensor, argnum: int) -> bool:
@@ -210,13 +228,7 @@ def _seed(output: Tensor, upstream: Any) -> Tensor:
     return seed
 
 
-def _blocks(node: Tensor) -> bool:
-    return node.primitive is not None and any(
-        x.recorded and x.dtype.is_floating and not has_derivative(node, k) for k, x in enumerate(node.inputs)
-    )
-
-
-def _block(node: Tensor) -> str:
+def _place(node: Tensor) -> str:
     assert node.primitive is not None
     where = source.describe(node.source)
     return f"{node.primitive.name} ({where})" if where else node.primitive.name

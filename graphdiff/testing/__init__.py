@@ -1,0 +1,44 @@
+"""The checks that graphdiff's own operations pass, for anyone's functions and plugins.
+
+``check_gradients`` compares the gradients of a function with finite differences; ``check_primitive`` puts
+a primitive through every check there is. Hypothesis is needed, and imported, only for ``sources`` and
+``HypothesisSource``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graphdiff.testing.gradients import (
+    GradientCheckError,
+    check_gradients,
+    numerical_gradient,
+    relative_error,
+)
+from graphdiff.testing.primitive import CHECKS, Case, check_primitive
+from graphdiff.testing.source import RandomSource, Source
+
+if TYPE_CHECKING:
+    from graphdiff.testing.strategies import HypothesisSource, sources
+
+__all__ = [
+    "CHECKS",
+    "Case",
+    "GradientCheckError",
+    "HypothesisSource",
+    "RandomSource",
+    "Source",
+    "check_gradients",
+    "check_primitive",
+    "numerical_gradient",
+    "relative_error",
+    "sources",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("HypothesisSource", "sources"):
+        from graphdiff.testing import strategies
+
+        return getattr(strategies, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,5 @@
+"""``python -m graphdiff``."""
+
+from graphdiff.cli import main
+
+main(prog_name="graphdiff")

@@ -1,0 +1,69 @@
+"""The ``graphdiff`` command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from graphdiff import __version__
+from graphdiff.errors import GraphdiffError
+
+
+class _Commands(click.Group):
+    """Says graphdiff's own errors in their own words, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except GraphdiffError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Commands)
+@click.version_option(__version__, prog_name="graphdiff")
+def main() -> None:
+    """Build computational graphs, differentiate them, see them, train them."""
+
+
+@main.command()
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("graphdiff-demo"),
+    show_default=True,
+    help="Folder for the pictures and the report.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of split, weights and batches.")
+@click.option(
+    "--epochs", type=click.IntRange(min=1), default=20, show_default=True, help="Passes over the digits."
+)
+def demo(out: Path, seed: int, epochs: int) -> None:
+    """Differentiate and draw a small circuit, then train a network on handwritten digits."""
+    from graphdiff.demo import run
+
+    run(out, seed=seed, epochs=epochs)
+
+
+@main.group()
+def plugins() -> None:
+    """The plugins that are installed."""
+
+
+@plugins.command("list")
+def list_plugins() -> None:
+    """List every plugin with its distribution and status; loads none."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from graphdiff.plugins import Registry, kinds
+
+    table = Table("kind", "name", "distribution", "status", "reason")
+    for kind in kinds():
+        for plugin in Registry(kind).list():
+            table.add_row(kind, plugin.name, plugin.provider, plugin.status, plugin.error or "")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
