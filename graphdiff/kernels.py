@@ -120,5 +120,9 @@ def _shapes(xp: Any) -> Kernels:
 
 
 def _slices(bounds: Any) -> tuple[slice, ...]:
-    """Explicit bounds as slices; a stop of −1 (downwards past the front) is spelled None."""
-    return tuple(slice(start, stop if stop >= 0 else None, step) for start, stop, step in bounds)
+    """Explicit bounds as slices; a stop of −1 (downwards past the front) is spelled None, and what starts
+    there is empty."""
+    return tuple(
+        slice(start, stop if stop >= 0 else None, step) if start >= 0 else slice(0, 0)
+        for start, stop, step in bounds
+    )

@@ -430,7 +430,7 @@ def leaf(
         value = value.data if value.backend is backend else value.numpy()
     try:
         data = backend.asarray(value, None if dtype is None else as_dtype(dtype), copy=copy)
-    except (ValueError, TypeError, OverflowError) as problem:
+    except (ValueError, TypeError, OverflowError, RuntimeError) as problem:
         error: GraphdiffError = (
             problem if isinstance(problem, GraphdiffError) else ArgumentError(f"no tensor from it: {problem}")
         )
@@ -494,11 +494,12 @@ def _converted(primitive: Primitive, values: Sequence[Any]) -> tuple[Tensor, ...
     ]
     together = range(len(values))[primitive.unify]
     dtypes = {t.dtype for t in found[primitive.unify] if t is not None}
-    common = _common_dtype(primitive, dtypes, values[primitive.unify])
+    common = _common_dtype(primitive, dtypes, values[primitive.unify]) if together else None
     for i, value in enumerate(values):
         t = found[i]
         if t is None:
-            found[i] = _scalar(value, common if i in together else as_dtype(type(value)), home)
+            dtype = common if common and i in together else as_dtype(type(value))
+            found[i] = _scalar(value, dtype, home)
         elif i in together and t.dtype is not common:
             found[i] = ops.cast(t, common)
     return tuple(found)  # type: ignore[arg-type]

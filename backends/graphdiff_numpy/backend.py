@@ -44,9 +44,9 @@ class NumpyBackend(Backend):
         # Other libraries' arrays say how they become NumPy's; DLPack is the fallback for those on the host.
         if not hasattr(value, "__array__") and hasattr(value, "__dlpack__"):
             value = np.from_dlpack(value)
-        array = np.array(value, copy=True if copy else None)
+        array = np.asarray(value)
         wanted = as_dtype(array.dtype) if dtype is None else dtype
-        return array.astype(str(wanted), copy=False)
+        return array.astype(str(wanted), copy=copy)
 
     def to_numpy(self, array: Array) -> Any:
         return np.asarray(array)

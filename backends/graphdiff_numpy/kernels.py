@@ -70,8 +70,10 @@ def _scatter_add(x: Array, values: Array, *index: Array, key: tuple[Any, ...]) -
 
 
 def _index_update(x: Array, values: Array, *index: Array, key: tuple[Any, ...]) -> Array:
+    # NumPy visits repeated spots in the order of memory; in C order the last value is the last one given.
     out = np.array(x)
-    out[full_key(key, index)] = values
+    index = tuple(np.asarray(i, order="C") for i in index)
+    out[full_key(key, index)] = np.asarray(values, order="C")
     return out
 
 

@@ -53,5 +53,5 @@ def backward_of_a_batch(trained: Trained) -> gd.Backward:
     """Forward and backward of some test images through the trained network, for the picture."""
     images = gd.variable(trained.data.test.inputs[:EXAMPLES_DRAWN], name="images")
     labels = gd.tensor(trained.data.test.labels[:EXAMPLES_DRAWN], name="labels")
-    loss = gd.losses.softmax_cross_entropy(trained.model(images), labels).named("loss")
-    return loss.backward()
+    loss: gd.Tensor = gd.losses.softmax_cross_entropy(trained.model(images), labels)
+    return loss.named("loss").backward()

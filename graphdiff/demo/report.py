@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -62,11 +62,13 @@ def _curve(losses: Sequence[float], epochs: Sequence[Epoch]) -> dict[str, object
     ticks = [top / 10**k for k in range(round(decades) + 1)]
     return {
         "train": _points([(i + 0.5) / len(losses) for i in range(len(losses))], map(down, losses)),
-        "held_out": _points([(k + 1) * per_epoch / len(losses) for k in range(len(held_out))], map(down, held_out)),
+        "held_out": _points(
+            [(k + 1) * per_epoch / len(losses) for k in range(len(held_out))], map(down, held_out)
+        ),
         "ticks": [(down(t), f"{t:g}") for t in ticks],
         "last_epoch": len(epochs),
     }
 
 
-def _points(across, down) -> str:  # type: ignore[no-untyped-def]
+def _points(across: Iterable[float], down: Iterable[float]) -> str:
     return " ".join(f"{_WIDTH * x:.1f},{y:.1f}" for x, y in zip(across, down, strict=True))

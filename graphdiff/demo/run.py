@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import graphdiff as gd
 from graphdiff.demo import circuit, digits
 from graphdiff.demo.report import write_report
 from graphdiff.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def run(out: Path, *, seed: int = 0, epochs: int = 20) -> Path:
@@ -26,7 +31,9 @@ def run(out: Path, *, seed: int = 0, epochs: int = 20) -> Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise ArgumentError(f"cannot write to {out}: {problem.strerror}", fix="choose another --out") from None
+        raise ArgumentError(
+            f"cannot write to {out}: {problem.strerror}", fix="choose another --out"
+        ) from None
 
     back = circuit.differentiate()
     edges, checks = circuit.edges(back), circuit.checks(back)
@@ -55,7 +62,7 @@ def run(out: Path, *, seed: int = 0, epochs: int = 20) -> Path:
     return report
 
 
-def _table(titles: tuple[str, ...], rows: list[circuit.Edge] | list[circuit.Check]):  # type: ignore[no-untyped-def]
+def _table(titles: tuple[str, ...], rows: Sequence[tuple[str | float, ...]]) -> Table:
     from rich.table import Table
 
     table = Table(*titles)

@@ -47,21 +47,21 @@ def flip(x: Any, axis: Any = None) -> Tensor:
 def roll(x: Any, shift: Any, axis: Any = None) -> Tensor:
     """The elements moved along axes, those that fall off coming in at the other end; flattened for
     ``axis=None``."""
-    x = as_tensor(x)
+    moved = as_tensor(x)
     if axis is None:
-        return reshape(roll(reshape(x, -1), shift, 0), x.shape)
+        return reshape(roll(reshape(moved, -1), shift, 0), moved.shape)
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
     shifts = shift if isinstance(shift, (tuple, list)) else (shift,) * len(axes)
     if len(shifts) != len(axes):
         error = ArgumentError(f"{len(shifts)} shifts for {len(axes)} axes", fix="give one shift per axis")
-        raise located(error, "roll", x)
+        raise located(error, "roll", moved)
     for s, a in zip(shifts, axes, strict=True):
-        place = normalize_axis("roll", x, a)
-        n = x.shape[place]
+        place = normalize_axis("roll", moved, a)
+        n = moved.shape[place]
         if n and s % n:
             start = n - s % n
-            x = concatenate([cut(x, place, start, n), cut(x, place, 0, start)], place)
-    return x
+            moved = concatenate([cut(moved, place, start, n), cut(moved, place, 0, start)], place)
+    return moved
 
 
 _PAD_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
@@ -93,14 +93,15 @@ def pad(x: Any, widths: Any, mode: str = "constant", value: float = 0.0) -> Tens
         shape = tuple(n + a + b for n, (a, b) in zip(x.shape, pairs, strict=True))
         bounds = tuple((a, a + n, 1) for n, (a, _) in zip(x.shape, pairs, strict=True))
         return embed(x, shape=shape, bounds=bounds, value=float(value))
+    padded: Tensor = x
     for axis, pair in enumerate(pairs):
         if any(pair):
             try:
                 order = np.pad(np.arange(x.shape[axis]), pair, mode=mode)  # type: ignore[call-overload]
             except ValueError as problem:
                 raise located(ShapeError(f"{problem}", fix="pad by less"), "pad", x) from None
-            x = take(x, order, axis)
-    return x
+            padded = take(padded, order, axis)
+    return padded
 
 
 # Repeat

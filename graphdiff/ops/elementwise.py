@@ -37,7 +37,7 @@ def _function(
 
 # Arithmetic
 
-add = Primitive(
+add: Primitive = Primitive(
     "add",
     spec=numeric_spec,
     vjp=(lambda g, out, x, y: g, lambda g, out, x, y: g),
@@ -47,7 +47,7 @@ add = Primitive(
     samples=samples.operands(2),
     doc="x + y, broadcast.",
 )
-subtract = Primitive(
+subtract: Primitive = Primitive(
     "subtract",
     spec=numeric_spec,
     vjp=(lambda g, out, x, y: g, lambda g, out, x, y: -g),
@@ -57,7 +57,7 @@ subtract = Primitive(
     samples=samples.operands(2),
     doc="x − y, broadcast.",
 )
-multiply = Primitive(
+multiply: Primitive = Primitive(
     "multiply",
     spec=numeric_spec,
     vjp=(lambda g, out, x, y: g * y, lambda g, out, x, y: g * x),
@@ -67,7 +67,7 @@ multiply = Primitive(
     samples=samples.operands(2),
     doc="x · y, broadcast.",
 )
-divide = Primitive(
+divide: Primitive = Primitive(
     "divide",
     spec=numeric_spec,
     vjp=(lambda g, out, x, y: g / y, lambda g, out, x, y: -g * out / y),
@@ -78,7 +78,7 @@ divide = Primitive(
     samples=samples.operands(2, low=0.5, high=3.0),
     doc="x / y, broadcast; integers give float64.",
 )
-negative = Primitive(
+negative: Primitive = Primitive(
     "negative",
     spec=numeric_spec,
     vjp=(lambda g, out, x: -g,),
@@ -88,10 +88,10 @@ negative = Primitive(
     samples=samples.operands(1),
     doc="−x.",
 )
-reciprocal = _function(
+reciprocal: Primitive = _function(
     "reciprocal", lambda g, out, x: -g * square(out), "−1/x²", "1/x.", symbol="1/x", low=0.5, high=3.0
 )
-square = Primitive(
+square: Primitive = Primitive(
     "square",
     spec=numeric_spec,
     vjp=(lambda g, out, x: g * (2 * x),),
@@ -115,7 +115,7 @@ def _power_exponent(g: Tensor, out: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return g * where(flat, 0, out * log(where(flat, 1, x)))
 
 
-power = Primitive(
+power: Primitive = Primitive(
     "power",
     spec=numeric_spec,
     vjp=(_power_base, _power_exponent),
@@ -128,15 +128,15 @@ power = Primitive(
 
 # Exponentials and roots
 
-exp = _function("exp", lambda g, out, x: g * out, "eˣ", "eˣ.")
-expm1 = _function("expm1", lambda g, out, x: g * (out + 1), "eˣ", "eˣ − 1, accurate near 0.")
-log = _function(
+exp: Primitive = _function("exp", lambda g, out, x: g * out, "eˣ", "eˣ.")
+expm1: Primitive = _function("expm1", lambda g, out, x: g * (out + 1), "eˣ", "eˣ − 1, accurate near 0.")
+log: Primitive = _function(
     "log", lambda g, out, x: g / x, "1/x", "The natural logarithm.", symbol="ln", low=0.5, high=3.0
 )
-log1p = _function(
+log1p: Primitive = _function(
     "log1p", lambda g, out, x: g / (x + 1), "1/(1+x)", "ln(1 + x), accurate near 0.", low=-0.5, high=3.0
 )
-sqrt = _function(
+sqrt: Primitive = _function(
     "sqrt",
     lambda g, out, x: g * 0.5 / out,
     "1/(2√x)",
@@ -148,12 +148,12 @@ sqrt = _function(
 
 # Trigonometry
 
-sin = _function("sin", lambda g, out, x: g * cos(x), "cos x", "sin x, x in radians.")
-cos = _function("cos", lambda g, out, x: -g * sin(x), "−sin x", "cos x, x in radians.")
-tan = _function(
+sin: Primitive = _function("sin", lambda g, out, x: g * cos(x), "cos x", "sin x, x in radians.")
+cos: Primitive = _function("cos", lambda g, out, x: -g * sin(x), "−sin x", "cos x, x in radians.")
+tan: Primitive = _function(
     "tan", lambda g, out, x: g * (1 + square(out)), "1 + tan² x", "tan x, x in radians.", low=-1.0, high=1.0
 )
-arcsin = _function(
+arcsin: Primitive = _function(
     "arcsin",
     lambda g, out, x: g / sqrt(1 - square(x)),
     "1/√(1−x²)",
@@ -161,7 +161,7 @@ arcsin = _function(
     low=-0.8,
     high=0.8,
 )
-arccos = _function(
+arccos: Primitive = _function(
     "arccos",
     lambda g, out, x: -g / sqrt(1 - square(x)),
     "−1/√(1−x²)",
@@ -169,14 +169,18 @@ arccos = _function(
     low=-0.8,
     high=0.8,
 )
-arctan = _function(
+arctan: Primitive = _function(
     "arctan", lambda g, out, x: g / (1 + square(x)), "1/(1+x²)", "The inverse of tan, in radians."
 )
-sinh = _function("sinh", lambda g, out, x: g * cosh(x), "cosh x", "The hyperbolic sine.")
-cosh = _function("cosh", lambda g, out, x: g * sinh(x), "sinh x", "The hyperbolic cosine.")
-tanh = _function("tanh", lambda g, out, x: g * (1 - square(out)), "1 − tanh² x", "The hyperbolic tangent.")
-arcsinh = _function("arcsinh", lambda g, out, x: g / sqrt(1 + square(x)), "1/√(1+x²)", "The inverse of sinh.")
-erf = _function(
+sinh: Primitive = _function("sinh", lambda g, out, x: g * cosh(x), "cosh x", "The hyperbolic sine.")
+cosh: Primitive = _function("cosh", lambda g, out, x: g * sinh(x), "sinh x", "The hyperbolic cosine.")
+tanh: Primitive = _function(
+    "tanh", lambda g, out, x: g * (1 - square(out)), "1 − tanh² x", "The hyperbolic tangent."
+)
+arcsinh: Primitive = _function(
+    "arcsinh", lambda g, out, x: g / sqrt(1 + square(x)), "1/√(1+x²)", "The inverse of sinh."
+)
+erf: Primitive = _function(
     "erf",
     lambda g, out, x: g * (2 / math.sqrt(math.pi) * exp(-square(x))),
     "2/√π · e^(−x²)",
@@ -185,7 +189,7 @@ erf = _function(
 
 # Kinks and choices
 
-abs = Primitive(
+abs: Primitive = Primitive(
     "abs",
     spec=numeric_spec,
     vjp=(lambda g, out, x: g * sign(x),),
@@ -195,7 +199,7 @@ abs = Primitive(
     samples=samples.operands(1),
     doc="|x|; its derivative at 0 is 0.",
 )
-sign = Primitive(
+sign: Primitive = Primitive(
     "sign",
     spec=numeric_spec,
     vjp=(lambda g, out, x: None,),
@@ -204,7 +208,7 @@ sign = Primitive(
     samples=samples.operands(1),
     doc="−1, 0 or 1; its derivative is 0.",
 )
-relu = Primitive(
+relu: Primitive = Primitive(
     "relu",
     spec=numeric_spec,
     vjp=(lambda g, out, x: where(greater(x, 0), g, 0),),
@@ -220,7 +224,7 @@ def _share(g: Tensor, winner: Tensor, tie: Tensor) -> Tensor:
     return where(winner, g, where(tie, g * 0.5, 0))
 
 
-maximum = Primitive(
+maximum: Primitive = Primitive(
     "maximum",
     spec=broadcast_spec,
     vjp=(
@@ -233,7 +237,7 @@ maximum = Primitive(
     samples=samples.untied_operands,
     doc="The larger of x and y; ties share the gradient evenly.",
 )
-minimum = Primitive(
+minimum: Primitive = Primitive(
     "minimum",
     spec=broadcast_spec,
     vjp=(
@@ -256,7 +260,7 @@ def _where_spec(condition: TensorSpec, x: TensorSpec, y: TensorSpec) -> TensorSp
     return TensorSpec(comparison_spec(condition, x, y).shape, x.dtype)
 
 
-where = Primitive(
+where: Primitive = Primitive(
     "where",
     spec=_where_spec,
     vjp=(
@@ -271,7 +275,7 @@ where = Primitive(
     doc="x where the condition holds, else y; a NaN in the branch not taken reaches neither the value nor "
     "the gradient.",
 )
-_clip = Primitive(
+_clip: Primitive = Primitive(
     "clip",
     spec=numeric_spec,
     vjp=(lambda g, out, x, low, high: where(logical_and(greater_equal(x, low), less_equal(x, high)), g, 0),),
@@ -309,12 +313,12 @@ def _comparison(name: str, symbol: str, doc: str) -> Primitive:
     )
 
 
-equal = _comparison("equal", "=", "Whether x = y.")
-not_equal = _comparison("not_equal", "≠", "Whether x ≠ y.")
-less = _comparison("less", "<", "Whether x < y.")
-less_equal = _comparison("less_equal", "≤", "Whether x ≤ y.")
-greater = _comparison("greater", ">", "Whether x > y.")
-greater_equal = _comparison("greater_equal", "≥", "Whether x ≥ y.")
+equal: Primitive = _comparison("equal", "=", "Whether x = y.")
+not_equal: Primitive = _comparison("not_equal", "≠", "Whether x ≠ y.")
+less: Primitive = _comparison("less", "<", "Whether x < y.")
+less_equal: Primitive = _comparison("less_equal", "≤", "Whether x ≤ y.")
+greater: Primitive = _comparison("greater", ">", "Whether x > y.")
+greater_equal: Primitive = _comparison("greater_equal", "≥", "Whether x ≥ y.")
 
 
 def _logical_spec(*specs: TensorSpec) -> TensorSpec:
@@ -336,9 +340,9 @@ def _logical(name: str, symbol: str, count: int) -> Primitive:
     )
 
 
-logical_and = _logical("logical_and", "and", 2)
-logical_or = _logical("logical_or", "or", 2)
-logical_not = _logical("logical_not", "not", 1)
+logical_and: Primitive = _logical("logical_and", "and", 2)
+logical_or: Primitive = _logical("logical_or", "or", 2)
+logical_not: Primitive = _logical("logical_not", "not", 1)
 
 
 def _rounding(name: str, doc: str) -> Primitive:
@@ -351,23 +355,23 @@ def _rounding(name: str, doc: str) -> Primitive:
     )
 
 
-floor = _rounding("floor", "The largest integer not above x.")
-ceil = _rounding("ceil", "The smallest integer not below x.")
-round = _rounding("round", "The nearest integer, halves to even.")
+floor: Primitive = _rounding("floor", "The largest integer not above x.")
+ceil: Primitive = _rounding("ceil", "The smallest integer not below x.")
+round: Primitive = _rounding("round", "The nearest integer, halves to even.")
 
 
 def _finite_spec(x: TensorSpec) -> TensorSpec:
     return comparison_spec(x)
 
 
-isfinite = Primitive(
+isfinite: Primitive = Primitive(
     "isfinite",
     spec=_finite_spec,
     elementwise=True,
     samples=samples.operands(1),
     doc="Whether x is neither NaN nor infinite. No derivative.",
 )
-isnan = Primitive(
+isnan: Primitive = Primitive(
     "isnan",
     spec=_finite_spec,
     elementwise=True,
@@ -382,12 +386,13 @@ def _cast_spec(x: TensorSpec, dtype: str) -> TensorSpec:
     return TensorSpec(x.shape, as_dtype(dtype))
 
 
-_cast = Primitive(
+_cast: Primitive = Primitive(
     "cast",
     spec=_cast_spec,
     vjp=(lambda g, out, x, dtype: cast(g, x.dtype),),
     formula=("1",),
     elementwise=True,
+    linear=True,  # so that a tangent is cast as the value is; the vjp casts the other way
     unify=slice(0),
     samples=samples.cast,
 )
@@ -402,7 +407,7 @@ def cast(x: Any, dtype: Any) -> Tensor:
     return _cast(x, dtype=as_dtype(dtype))
 
 
-stop_gradient = Primitive(
+stop_gradient: Primitive = Primitive(
     "stop_gradient",
     spec=same_spec,
     vjp=(lambda g, out, x: None,),
@@ -411,7 +416,7 @@ stop_gradient = Primitive(
     samples=samples.operands(1),
     doc="x, taken for a constant: its derivative is 0.",
 )
-identity = Primitive(
+identity: Primitive = Primitive(
     "identity",
     spec=same_spec,
     vjp=(lambda g, out, x: g,),
@@ -423,7 +428,7 @@ identity = Primitive(
 )
 
 
-accumulate = Primitive(
+accumulate: Primitive = Primitive(
     "accumulate",
     spec=broadcast_spec,
     vjp=EachOperand(lambda argnum, g, out, *xs: g),

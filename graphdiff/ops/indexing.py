@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphdiff.dtypes import as_dtype
-from graphdiff.errors import ArgumentError, DTypeError, ShapeError
+from graphdiff.errors import ArgumentError, DTypeError, GraphdiffError, ShapeError
 from graphdiff.graph import Shape, TensorSpec
 from graphdiff.ops import samples
 from graphdiff.ops.common import broadcast_shapes, located, normalize_axis
@@ -54,7 +54,9 @@ def indexed_shape(shape: Shape, index: Sequence[TensorSpec], template: Template)
     place = template.index(Ellipsis)
     template = (*template[:place], *[(None, None, None)] * (len(shape) - used), *template[place + 1 :])
     together = broadcast_shapes(*(s.shape for s in index)) if index else ()
-    axis, result, spots = 0, [], []
+    axis = 0
+    result: list[int] = []
+    spots: list[tuple[int, int]] = []  # where index tensors stand: in the key, in the result
     for position, entry in enumerate(template):
         if isinstance(entry, int):
             spots.append((position, len(result)))
@@ -153,12 +155,7 @@ def _parse(operation: str, x: Tensor, key: Any) -> tuple[Template, list[Tensor]]
         ShapeError: more entries than axes, or a mask that does not fit.
     """
     entries = _without_masks(operation, x, key if isinstance(key, tuple) else (key,))
-    used = sum(e is not None and e is not Ellipsis for e in entries)
-    if used > x.ndim:
-        error = ShapeError(f"{used} indices for {x.ndim} axes", fix="index no more axes than there are")
-        raise located(error, operation, x)
-    if sum(e is Ellipsis for e in entries) > 1:
-        raise located(ArgumentError("... stands twice in the key", fix="use it once"), operation, x)
+    used = _axes_used(operation, x, entries)
     template: list[Any] = []
     index: list[Tensor] = []
     axis = 0
@@ -178,6 +175,25 @@ def _parse(operation: str, x: Tensor, key: Any) -> tuple[Template, list[Tensor]]
     return tuple(template), index
 
 
+def _axes_used(operation: str, x: Tensor, entries: Sequence[Any]) -> int:
+    used = sum(e is not None and e is not Ellipsis for e in entries)
+    if used > x.ndim:
+        error = ShapeError(f"{used} indices for {x.ndim} axes", fix="index no more axes than there are")
+        raise located(error, operation, x)
+    if sum(e is Ellipsis for e in entries) > 1:
+        raise located(ArgumentError("... stands twice in the key", fix="use it once"), operation, x)
+    return used
+
+
+def _out_of_range(operation: str, x: Tensor, axis: int, i: int) -> GraphdiffError:
+    n = x.shape[axis]
+    error = ArgumentError(
+        f"index {i} is out of range for axis {axis} of size {n}",
+        fix=f"use an index from {-n} to {n - 1}" if n else "the axis is empty",
+    )
+    return located(error, operation, x)
+
+
 def _without_masks(operation: str, x: Tensor, entries: tuple[Any, ...]) -> list[Any]:
     result: list[Any] = []
     for entry in entries:
@@ -188,6 +204,12 @@ def _without_masks(operation: str, x: Tensor, entries: tuple[Any, ...]) -> list[
             result.append(entry)
             continue
         mask = np.asarray(entry)
+        if not mask.ndim:
+            error: GraphdiffError = ArgumentError(
+                f"the boolean {entry!r} has no axes to index",
+                fix="use graphdiff.where, or reshape to one axis",
+            )
+            raise located(error, operation, x)
         axis = sum(e is not None and e is not Ellipsis for e in result)
         if Ellipsis not in result and mask.shape != x.shape[axis : axis + mask.ndim]:
             error = ShapeError(
@@ -195,7 +217,7 @@ def _without_masks(operation: str, x: Tensor, entries: tuple[Any, ...]) -> list[
                 fix="a mask has the sizes of the axes it covers",
             )
             raise located(error, operation, x)
-        result.extend(np.nonzero(mask) if mask.ndim else [None, np.zeros(int(mask), np.int64)])
+        result.extend(np.nonzero(mask))
     return result
 
 
@@ -215,11 +237,7 @@ def _index_tensor(operation: str, x: Tensor, axis: int, entry: Any) -> Tensor:
         values = index.numpy()
         wrong = values[(values < -n) | (values >= n)]
         if wrong.size:
-            error = ArgumentError(
-                f"index {wrong.flat[0]} is out of range for axis {axis} of size {n}",
-                fix=f"use an index from {-n} to {n - 1}" if n else "the axis is empty",
-            )
-            raise located(error, operation, x)
+            raise _out_of_range(operation, x, axis, wrong.flat[0])
     return index
 
 
@@ -246,8 +264,7 @@ def getitem(x: Any, key: Any) -> Tensor:
 
 def _basic(x: Tensor, entries: tuple[Any, ...]) -> tuple[tuple[tuple[int, int, int], ...], Shape]:
     """Bounds per axis, and the shape of the result after integers have dropped theirs."""
-    _, index = _parse("index", x, entries)  # refuses what is out of range
-    used = sum(e is not None and e is not Ellipsis for e in entries)
+    used = _axes_used("index", x, entries)
     if Ellipsis not in entries:
         entries = (*entries, Ellipsis)
     place = entries.index(Ellipsis)
@@ -267,8 +284,10 @@ def _basic(x: Tensor, entries: tuple[Any, ...]) -> tuple[tuple[tuple[int, int, i
                 raise located(error, "index", x) from None
             shape.append(len(range(*bounds[-1])))
         else:
-            i = int(entry) % n
-            bounds.append((i, i + 1, 1))
+            i = int(entry)
+            if not -n <= i < n:
+                raise _out_of_range("index", x, len(bounds), i)
+            bounds.append((i % n, i % n + 1, 1))
     return tuple(bounds), tuple(shape)
 
 

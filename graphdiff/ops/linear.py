@@ -28,7 +28,7 @@ def _matmul_spec(x: TensorSpec, y: TensorSpec) -> TensorSpec:
     return TensorSpec((*batch, x.shape[-2], y.shape[-1]), x.dtype)
 
 
-_matmul = Primitive(
+_matmul: Primitive = Primitive(
     "matmul",
     spec=_matmul_spec,
     vjp=(
@@ -131,9 +131,11 @@ def _einsum_vjp(argnum: int, g: Tensor, out: Tensor, *inputs: Tensor, subscripts
     product = _einsum(
         g, *(x for _, x in others), subscripts=",".join([result, *(t for t, _ in others)]) + "->" + kept
     )
-    # Axes summed away alone had no part in the product: every element gets the same.
+    # Axes summed away alone had no part in the product, and others may have size 1 there: every element
+    # along them gets the same.
     sizes = _sizes(terms, [x.shape for x in inputs])
-    apart = reshape(product, tuple(sizes[c] if c in seen else 1 for c in mine))
+    found = iter(product.shape)
+    apart = reshape(product, tuple(next(found) if c in seen else 1 for c in mine))
     return broadcast_to(apart, tuple(sizes[c] for c in mine))
 
 

@@ -334,7 +334,7 @@ def _scan_spec(x: TensorSpec, axis: int, reverse: bool) -> TensorSpec:
     return TensorSpec(x.shape, _widened(x.dtype))
 
 
-_cumsum = Primitive(
+_cumsum: Primitive = Primitive(
     "cumsum",
     spec=_scan_spec,
     vjp=(lambda g, out, x, axis, reverse: _cumsum(g, axis=axis, reverse=not reverse),),

@@ -6,6 +6,7 @@ function; the kinks themselves have tests of their own.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -42,8 +43,8 @@ def choice(s: Any) -> Sample:
 
 
 def clip(s: Any) -> Sample:
-    low = s.choice([-1.0, 0.0, float("-inf")])
-    return [s.array(s.shape())], {"low": low, "high": s.choice([low + 1.0, 1.0, float("inf")])}
+    low = s.choice([-1.0, 0.0, -math.inf])
+    return [s.array(s.shape())], {"low": low, "high": s.choice([0.0, 1.0, math.inf])}
 
 
 def cast(s: Any) -> Sample:
@@ -162,7 +163,7 @@ def matrices(s: Any) -> Sample:
     """Two stacks of matrices that multiply, their batch axes broadcast."""
     n, k, m = (s.integer(0, 3) for _ in range(3))
     one, two = s.broadcastable(2)
-    return [s.array((*one[:2], n, k)), s.array((*two[-2:], k, m))], {}
+    return [s.array((*one[-2:], n, k)), s.array((*two[-2:], k, m))], {}
 
 
 def einsum(s: Any) -> Sample:

@@ -112,7 +112,7 @@ def _transpose_spec(x: TensorSpec, axes: tuple[int, ...]) -> TensorSpec:
     return TensorSpec(tuple(x.shape[a] for a in axes), x.dtype)
 
 
-_transpose = Primitive(
+_transpose: Primitive = Primitive(
     "transpose",
     spec=_transpose_spec,
     vjp=(lambda g, out, x, axes: _transpose(g, axes=_inverse(axes)),),
@@ -219,8 +219,7 @@ _concatenate = Primitive(
     "concatenate",
     spec=_concatenate_spec,
     vjp=EachOperand(_concatenate_vjp),
-    formula=("1",),
-    linear=True,
+    formula=("1",),  # not linear: with the other operands in place, affine in each alone
     unify=slice(None),
     samples=samples.concatenate,
 )
@@ -280,7 +279,7 @@ def _embed_spec(x: TensorSpec, shape: Shape, bounds: Bounds, value: float) -> Te
     return TensorSpec(shape, x.dtype)
 
 
-embed = Primitive(
+embed: Primitive = Primitive(
     "embed",
     spec=_embed_spec,
     vjp=(lambda g, out, x, shape, bounds, value: strided_slice(g, bounds=bounds),),

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from graphdiff.testing.source import Source
 
@@ -41,24 +41,18 @@ class HypothesisSource(Source):
 
     def __init__(self, draw: Draw) -> None:
         self._draw = draw
-        self._drawn: list[Any] = []
 
     def integer(self, low: int, high: int) -> int:
-        return self._noted(self._draw(st.integers(low, high)))
+        return self._draw(st.integers(low, high))
 
     def sequence(self, count: int, low: int, high: int) -> list[int]:
-        return self._noted(self._draw(st.lists(st.integers(low, high), min_size=count, max_size=count)))
+        return self._draw(st.lists(st.integers(low, high), min_size=count, max_size=count))
 
     def permutation(self, n: int) -> tuple[int, ...]:
-        return self._noted(tuple(self._draw(st.permutations(range(n)))))
-
-    def _noted(self, value: T) -> T:
-        self._drawn.append(value)
-        return value
+        return tuple(self._draw(st.permutations(range(n))))
 
     def __repr__(self) -> str:
-        # Hypothesis prints this with a failing example.
-        return f"HypothesisSource(drawn so far: {self._drawn})"
+        return "HypothesisSource()"
 
 
 @st.composite

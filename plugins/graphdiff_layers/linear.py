@@ -53,18 +53,18 @@ class Linear(gd.Module):
         self.bias = gd.Parameter(rng.uniform(-bound, bound, out_features), dtype) if bias else None
 
     def forward(self, x: Any) -> gd.Tensor:
-        x = gd.as_tensor(x)
-        if not x.ndim or x.shape[-1] != self.in_features:
+        given = gd.as_tensor(x)
+        if not given.ndim or given.shape[-1] != self.in_features:
             raise located(
                 ShapeError(
                     f"layer {self._path or 'Linear'} takes {self.in_features} features on the last axis, "
-                    f"the input has shape {x.shape}",
+                    f"the input has shape {given.shape}",
                     fix=f"reshape the input to (…, {self.in_features}) or build the layer for it",
                 ),
                 "Linear",
-                x,
+                given,
             )
-        y = x @ self.weight.T
+        y = given @ self.weight.T
         return y if self.bias is None else y + self.bias
 
     def extra_repr(self) -> str:

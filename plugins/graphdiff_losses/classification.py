@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import graphdiff as gd
 from graphdiff.errors import ArgumentError, DTypeError, ShapeError
 from graphdiff.ops.common import located
 
-_REDUCTIONS = {"mean": gd.mean, "sum": gd.sum, "none": lambda losses: losses}
+_REDUCTIONS: dict[str, Callable[[gd.Tensor], gd.Tensor]] = {
+    "mean": gd.mean,
+    "sum": gd.sum,
+    "none": lambda losses: losses,
+}
 
 
 def _one_hot(scores: gd.Tensor, labels: gd.Tensor) -> gd.Tensor:
@@ -69,8 +74,8 @@ def softmax_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") 
         DTypeError: labels that are not integers. ArgumentError: a label out of range, or an unknown
             reduction.
     """
-    logits, labels, reduce = _checked("softmax_cross_entropy", logits, labels, reduction)
-    return reduce(cross_entropy(logits, labels))
+    checked = _checked("softmax_cross_entropy", logits, labels, reduction)
+    return _REDUCTIONS[reduction](cross_entropy(*checked))
 
 
 def hinge(scores: Any, labels: Any, *, margin: float = 1.0, reduction: str = "mean") -> gd.Tensor:
@@ -86,11 +91,11 @@ def hinge(scores: Any, labels: Any, *, margin: float = 1.0, reduction: str = "me
     Raises:
         ShapeError, DTypeError, ArgumentError: as for :func:`softmax_cross_entropy`.
     """
-    scores, labels, reduce = _checked("hinge", scores, labels, reduction)
-    return reduce(hinges(scores, labels, margin=float(margin)))
+    checked = _checked("hinge", scores, labels, reduction)
+    return _REDUCTIONS[reduction](hinges(*checked, margin=float(margin)))
 
 
-def _checked(operation: str, scores: Any, labels: Any, reduction: str) -> tuple[gd.Tensor, gd.Tensor, Any]:
+def _checked(operation: str, scores: Any, labels: Any, reduction: str) -> tuple[gd.Tensor, gd.Tensor]:
     scores, labels = gd.as_tensor(scores), gd.as_tensor(labels)
     if not labels.dtype.is_integer:
         error: gd.GraphdiffError = DTypeError(
@@ -104,5 +109,5 @@ def _checked(operation: str, scores: Any, labels: Any, reduction: str) -> tuple[
     elif reduction not in _REDUCTIONS:
         error = ArgumentError(f"unknown reduction {reduction!r}", fix=f"use one of {', '.join(_REDUCTIONS)}")
     else:
-        return scores, labels, _REDUCTIONS[reduction]
+        return scores, labels
     raise located(error, operation, scores, labels)

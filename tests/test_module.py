@@ -1,0 +1,280 @@
+"""Modules: parameters by path, scopes, state dicts; layers, losses and penalties against torch."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import graphdiff as gd
+from graphdiff.errors import ArgumentError, DTypeError, ShapeError, StateError
+from graphdiff.testing import check_gradients
+from graphdiff.testing.strategies import sources
+
+
+class Block(gd.Module):
+    def __init__(self):
+        self.branches = [gd.layers.Linear(3, 3, seed=1), gd.layers.Linear(3, 3, seed=2)]
+        self.by_name = {"last": gd.layers.Linear(3, 2, bias=False, seed=3)}
+        self.scale = gd.Parameter([2.0])
+
+    def forward(self, x):
+        return self.by_name["last"](sum(b(x) for b in self.branches)) * self.scale
+
+
+class Net(gd.Module):
+    def __init__(self):
+        self.features = Block()
+        self.shared = self.features.scale
+
+
+def test_parameters_are_found_by_path_each_once():
+    names = [name for name, _ in Net().named_parameters()]
+    assert names == [
+        "shared",
+        "features.branches.0.weight",
+        "features.branches.0.bias",
+        "features.branches.1.weight",
+        "features.branches.1.bias",
+        "features.by_name.last.weight",
+    ]
+
+
+def test_a_parameter_is_named_by_its_path_however_late_it_came():
+    net = gd.layers.Sequential(block=Block())
+    net.block.extra = gd.layers.Linear(2, 2)
+    assert net.block.extra.weight.name == "block.extra.weight"
+    assert net.block.branches[1].bias.name == "block.branches.1.bias"
+
+
+def test_calls_are_recorded_below_the_modules_names():
+    net = gd.layers.Sequential(features=Block(), relu=gd.layers.ReLU())
+    y = net(np.ones((2, 3)))
+    assert y.context.scope == "relu"
+    from graphdiff.autodiff.walk import ancestors
+
+    scopes = {t.context.scope for t in ancestors(y) if t.primitive}
+    assert scopes >= {
+        "features",
+        "features.branches.0",
+        "features.branches.1",
+        "features.by_name.last",
+        "relu",
+    }
+
+
+def test_the_repr_shows_the_tree():
+    text = repr(gd.layers.Sequential(gd.layers.Linear(3, 4), gd.layers.ReLU()))
+    assert text == "Sequential(\n  (0): Linear(3, 4)\n  (1): ReLU()\n)"
+
+
+def test_state_dicts_go_round():
+    one, two = Block(), gd.layers.Sequential(Block())[0]
+    two.load_state_dict(one.state_dict())
+    for (name, p), q in zip(one.named_parameters(), two.parameters(), strict=True):
+        np.testing.assert_array_equal(p, q, err_msg=name)
+    state = one.state_dict()
+    state["scale"][0] = 7
+    assert one.scale.item() == 2
+
+
+def test_a_state_dict_that_does_not_fit_changes_nothing():
+    net = gd.layers.Linear(2, 2, seed=0)
+    before = net.state_dict()
+    with pytest.raises(StateError, match="missing bias; unknown extra"):
+        net.load_state_dict({"weight": np.zeros((2, 2)), "extra": np.zeros(1)})
+    with pytest.raises(ShapeError, match=r"bias has shape \(2,\), the state dict gives \(3,\)"):
+        net.load_state_dict({"weight": np.zeros((2, 2)), "bias": np.zeros(3)})
+    for name, value in net.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+    net.load_state_dict({"bias": np.ones(2)}, strict=False)
+    assert net.bias.tolist() == [1, 1]
+
+
+def test_a_parameter_keeps_shape_and_dtype():
+    p = gd.Parameter([1.0, 2.0], name="p")
+    with pytest.raises(ShapeError, match="p is float32"):
+        p.assign([1.0])
+    p.assign(np.array([3.0, 4.0], "float64"))
+    assert p.dtype == "float32"
+    assert p.tolist() == [3, 4]
+
+
+@pytest.mark.parametrize("make", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_of_a_module_are_their_own(make):
+    net = gd.layers.Sequential(fc=gd.layers.Linear(2, 1, seed=0))
+    other = make(net)
+    np.testing.assert_array_equal(other.fc.weight, net.fc.weight)
+    assert isinstance(other.fc.weight, gd.Parameter)
+    other.fc.weight.assign([[9.0, 9.0]])
+    assert net.fc.weight.tolist() != [[9, 9]]
+    assert other.fc.weight.name == "fc.weight"
+
+
+def test_sequential_is_a_sequence_and_checks_its_layers():
+    net = gd.layers.Sequential(gd.layers.Linear(2, 2), gd.relu)
+    assert len(net) == 2
+    assert net[1] is gd.relu
+    with pytest.raises(ArgumentError, match="layer 1 of Sequential is 5"):
+        gd.layers.Sequential(gd.relu, 5)
+
+
+# Layers
+
+
+@given(
+    st.integers(1, 5),
+    st.integers(1, 5),
+    st.booleans(),
+    st.sampled_from([(), (3,), (2, 3)]),
+    st.integers(0, 9),
+)
+def test_linear_is_torchs(inputs, outputs, bias, batch, seed):
+    layer = gd.layers.Linear(inputs, outputs, bias, dtype="float64", seed=seed)
+    theirs = torch.nn.Linear(inputs, outputs, bias, dtype=torch.float64)
+    theirs.load_state_dict({k: torch.tensor(v) for k, v in layer.state_dict().items()})
+    x = np.random.default_rng(seed).normal(size=(*batch, inputs))
+    xt = torch.tensor(x, requires_grad=True)
+    g = np.random.default_rng(seed + 1).normal(size=(*batch, outputs))
+    theirs(xt).backward(torch.tensor(g))
+    variable = gd.variable(x)
+    y = layer(variable)
+    y.backward(g)
+    np.testing.assert_allclose(y, theirs(xt).detach(), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(variable.grad, xt.grad, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(layer.weight.grad, theirs.weight.grad, rtol=1e-12, atol=1e-12)
+    if bias:
+        np.testing.assert_allclose(layer.bias.grad, theirs.bias.grad, rtol=1e-12, atol=1e-12)
+
+
+def test_linear_starts_within_torchs_bounds_and_repeats_from_a_seed():
+    layer = gd.layers.Linear(100, 50, seed=0)
+    assert layer.weight.shape == (50, 100)
+    assert 0.09 < np.abs(layer.weight).numpy().max() <= 0.1
+    assert layer.weight.dtype == "float32"
+    np.testing.assert_array_equal(layer.weight, gd.layers.Linear(100, 50, seed=0).weight)
+    gd.seed(5)
+    one = gd.layers.Linear(3, 3).weight.tolist()
+    gd.seed(5)
+    assert gd.layers.Linear(3, 3).weight.tolist() == one
+    assert gd.layers.Linear(3, 3).weight.tolist() != one
+
+
+def test_linear_refuses_what_does_not_fit():
+    net = gd.layers.Sequential(fc=gd.layers.Linear(64, 10))
+    with pytest.raises(ShapeError, match=r"layer fc takes 64 features on the last axis.*\(5, 63\)"):
+        net(np.ones((5, 63)))
+    with pytest.raises(ArgumentError, match="at least 1"):
+        gd.layers.Linear(0, 3)
+
+
+@pytest.mark.parametrize("name", ["ReLU", "Sigmoid", "Tanh"])
+@given(sources())
+def test_activations_are_torchs(name, source):
+    x = source.array(source.shape())
+    xt = torch.tensor(x, requires_grad=True)
+    expected = getattr(torch.nn, name)()(xt)
+    expected.sum().backward()
+    variable = gd.variable(x)
+    y = getattr(gd.layers, name)()(variable)
+    y.sum().backward()
+    np.testing.assert_allclose(y, expected.detach(), rtol=1e-12)
+    np.testing.assert_allclose(variable.grad, xt.grad, rtol=1e-12, atol=1e-15)
+
+
+# Losses
+
+
+@given(sources(), st.sampled_from(["mean", "sum", "none"]))
+def test_softmax_cross_entropy_is_torchs(source, reduction):
+    n, classes = source.integer(1, 4), source.integer(1, 5)
+    scores, labels = source.array((n, classes)) * 10, source.integers((n,), 0, classes - 1)
+    st_ = torch.tensor(scores, requires_grad=True)
+    expected = torch.nn.functional.cross_entropy(st_, torch.tensor(labels), reduction=reduction)
+    expected.sum().backward()
+    logits = gd.variable(scores)
+    loss = gd.losses.softmax_cross_entropy(logits, labels, reduction=reduction)
+    loss.sum().backward()
+    np.testing.assert_allclose(loss, expected.detach(), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(logits.grad, st_.grad, rtol=1e-10, atol=1e-12)
+
+
+@given(sources(), st.sampled_from([0.5, 1.0, 2.0]))
+def test_hinge_is_its_definition_and_torchs_gradient(source, margin):
+    n, classes = source.integer(1, 4), source.integer(2, 5)
+    scores = source.distinct((n, classes)) * 1.0137  # no difference of scores is exactly the margin
+    labels = source.integers((n,), 0, classes - 1)
+    loss = gd.losses.hinge(scores, labels, margin=margin, reduction="none")
+    by_hand = [
+        sum(max(0.0, s - row[y] + margin) for j, s in enumerate(row) if j != y)
+        for row, y in zip(scores, labels, strict=True)
+    ]
+    np.testing.assert_allclose(loss, by_hand, rtol=1e-12, atol=1e-12)
+    st_ = torch.tensor(scores, requires_grad=True)
+    theirs = torch.nn.functional.multi_margin_loss(st_, torch.tensor(labels), margin=margin, reduction="sum")
+    (theirs * classes).backward()  # torch divides by the number of classes
+    np.testing.assert_allclose(
+        gd.grad(lambda s: gd.losses.hinge(s, labels, margin=margin, reduction="sum"))(scores),
+        st_.grad,
+        rtol=1e-12,
+        atol=1e-12,
+    )
+
+
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "hinge"])
+@given(sources())
+def test_losses_have_right_derivatives_and_equal_their_decompositions(name, source):
+    import graphdiff_losses.classification as built_in
+
+    composite, params = (
+        (built_in.cross_entropy, {})
+        if name == "softmax_cross_entropy"
+        else (built_in.hinges, {"margin": 1.0})
+    )
+    scores, labels = source.distinct((3, 4)) * 1.0137, source.integers((3,), 0, 3)
+    g = source.array((3,))
+    check_gradients(lambda s: getattr(gd.losses, name)(s, labels), scores, order=2)
+    whole, pull = gd.vjp(lambda s: composite(s, labels, **params), scores)
+    parts, pull_parts = gd.vjp(lambda s: composite.decompose(s, gd.tensor(labels), **params), scores)
+    np.testing.assert_allclose(whole, parts, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(pull(g)[0], pull_parts(g)[0], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "hinge"])
+def test_losses_answer_wrong_labels(loss):
+    fn, scores = getattr(gd.losses, loss), np.zeros((2, 3))
+    with pytest.raises(DTypeError, match="labels are float64"):
+        fn(scores, [0.0, 1.0])
+    with pytest.raises(ShapeError, match=r"\(2, 3\) do not fit labels of shape \(3,\)"):
+        fn(scores, [0, 1, 2])
+    with pytest.raises(ArgumentError, match="label 3 is outside 0 … 2"):
+        fn(scores, [0, 3])
+    with pytest.raises(ArgumentError, match="label -1 is outside"):
+        fn(scores, [0, -1])
+    with pytest.raises(ArgumentError, match="mean, sum, none"):
+        fn(scores, [0, 1], reduction="average")
+
+
+def test_losses_survive_large_scores():
+    scores = gd.variable([[1e4, 0.0], [-1e4, 0.0]])
+    loss = gd.losses.softmax_cross_entropy(scores, [1, 1], reduction="none")
+    assert loss.tolist() == [1e4, 0]
+    loss.sum().backward()
+    assert scores.grad.tolist() == [[1, -1], [0, 0]]
+
+
+def test_penalties():
+    layer = gd.layers.Linear(2, 1, bias=False, dtype="float64")
+    layer.weight.assign([[3.0, -4.0]])
+    assert gd.losses.l2(layer, 0.1).item() == pytest.approx(2.5)
+    assert gd.losses.l1(layer, 0.1).item() == pytest.approx(0.7)
+    back = gd.losses.l1(layer, 0.1).backward()
+    assert back[layer.weight].tolist() == [[0.1, -0.1]]
+    assert gd.losses.l2([gd.variable([1.0]), gd.variable([2.0])], 2.0) == 10
+    with pytest.raises(ArgumentError, match="0 parameters"):
+        gd.losses.l2([], 1.0)
+    with pytest.raises(ArgumentError, match="strength -1"):
+        gd.losses.l1(layer, -1)
