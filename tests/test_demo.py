@@ -20,7 +20,7 @@ def demo(tmp_path_factory):
 
 
 def test_it_ends_well_and_says_how_good_the_network_is(demo):
-    out, done = demo
+    _, done = demo
     assert done.returncode == 0, done.stderr
     accuracy = float(re.search(r"test accuracy (\S+) on 450 images", done.stdout)[1])
     assert accuracy >= 0.95
@@ -62,7 +62,7 @@ def test_the_circuits_numbers():
 def test_the_numerical_check_can_fail(monkeypatch):
     back = circuit.differentiate()
     monkeypatch.setattr(circuit, "numerical_gradient", lambda fn, x: gd.tensor(x * 1.001))
-    with pytest.raises(gd.errors.GradientError, match="∂f/∂x is -4.0, numerically"):
+    with pytest.raises(gd.errors.GradientError, match=r"∂f/∂x is -4\.0, numerically"):
         circuit.checks(back)
 
 

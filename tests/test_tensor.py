@@ -304,7 +304,7 @@ def test_tensors_of_two_backends_do_not_meet():
     x = gd.variable(1.0, name="x")
     y = gd.tensor(2.0, name="y")
     y.backend = Elsewhere()
-    with pytest.raises(BackendError, match="x on numpy .* y on elsewhere"):
+    with pytest.raises(BackendError, match=r"x on numpy .* y on elsewhere"):
         x + y
 
 

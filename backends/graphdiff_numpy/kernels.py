@@ -7,7 +7,6 @@ inside the kernels that give rise to them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,8 @@ def kernels() -> Kernels:
         "one_hot": _one_hot,
         "einsum": _einsum,
     }
-    return {name: kernel if name in _SILENT else _quiet(kernel) for name, kernel in table.items()}
+    quiet = np.errstate(all="ignore")
+    return {name: kernel if name in _SILENT else quiet(kernel) for name, kernel in table.items()}
 
 
 # No arithmetic, so nothing to warn of: they need not pay for the switch.
@@ -39,15 +39,6 @@ _SILENT = frozenset(
     "logical_not floor ceil round isfinite isnan stop_gradient identity max min argmax argmin reshape "
     "transpose broadcast_to concatenate slice embed index index_update one_hot".split()
 )
-
-
-def _quiet(kernel: Callable[..., Array]) -> Callable[..., Array]:
-    @wraps(kernel)
-    def run(*arrays: Array, **params: Any) -> Array:
-        with np.errstate(all="ignore"):
-            return kernel(*arrays, **params)
-
-    return run
 
 
 def _special(name: str) -> Callable[..., Array]:

@@ -36,7 +36,8 @@ def fold(subject: Subject, budget: int) -> list[Group]:
     """
     operations = [i for i, item in enumerate(subject.items) if item.node.primitive is not None]
     scopes = {i: _parts(subject.items[i].node.scope) for i in operations}
-    for depth in range(max(map(len, scopes.values()), default=0), -1, -1):
+    deepest = max(map(len, scopes.values()), default=0)
+    for depth in range(deepest, min(deepest, 1) - 1, -1):
         groups = _grouped(subject, operations, scopes, depth)
         if len(groups) <= budget:
             return groups

@@ -28,11 +28,11 @@ def number(value: Any) -> str:
     return _special(value) or minus(f"{value:.2f}" if _plain(abs(value)) else _scientific(value))
 
 
-def exact(value: Any) -> str:
-    """A scalar with all the digits that tell it apart, without needless zeros: ``2``, ``−0.5``."""
+def exact(value: Any, digits: int = 6) -> str:
+    """A scalar with so many digits that count, without needless zeros: ``2``, ``−0.5``."""
     if not isinstance(value, (float, np.floating)):
         return number(value)
-    return _special(value) or minus(re.sub(r"e([+-])0*", _exponent, f"{float(value):.6g}"))
+    return _special(value) or minus(re.sub(r"e([+-])0*", _exponent, f"{float(value):.{digits}g}"))
 
 
 def norm(value: float) -> str:

@@ -17,10 +17,12 @@ def full(shape: Any, value: float, dtype: Any = None) -> Tensor:
 
 
 def zeros(shape: Any, dtype: Any = None) -> Tensor:
+    """A constant of zeros; float64 unless said otherwise."""
     return full(shape, 0, dtype)
 
 
 def ones(shape: Any, dtype: Any = None) -> Tensor:
+    """A constant of ones; float64 unless said otherwise."""
     return full(shape, 1, dtype)
 
 

@@ -195,30 +195,28 @@ def _out_of_range(operation: str, x: Tensor, axis: int, i: int) -> GraphdiffErro
 
 
 def _without_masks(operation: str, x: Tensor, entries: tuple[Any, ...]) -> list[Any]:
+    entries = tuple(np.asarray(e, None if e else np.int64) if isinstance(e, list) else e for e in entries)
+    widths = [np.ndim(e) if _is_mask(e) else e is not None and e is not Ellipsis for e in entries]
     result: list[Any] = []
-    for entry in entries:
-        if isinstance(entry, list):
-            entry = np.asarray(entry) if entry else np.zeros(0, np.int64)
-        is_mask = isinstance(entry, (bool, np.bool_)) or getattr(entry, "dtype", None) == np.dtype(bool)
-        if not is_mask:
+    for k, entry in enumerate(entries):
+        if not _is_mask(entry):
             result.append(entry)
             continue
         mask = np.asarray(entry)
-        if not mask.ndim:
-            error: GraphdiffError = ArgumentError(
-                f"the boolean {entry!r} has no axes to index",
-                fix="use graphdiff.where, or reshape to one axis",
-            )
-            raise located(error, operation, x)
-        axis = sum(e is not None and e is not Ellipsis for e in result)
-        if Ellipsis not in result and mask.shape != x.shape[axis : axis + mask.ndim]:
+        after_dots = any(e is Ellipsis for e in result)
+        axis = x.ndim - sum(widths[k:]) if after_dots else sum(widths[:k])
+        if not mask.ndim or mask.shape != x.shape[axis : axis + mask.ndim]:
             error = ShapeError(
                 f"a mask of shape {mask.shape} does not fit shape {x.shape} from axis {axis} on",
-                fix="a mask has the sizes of the axes it covers",
+                fix="a mask has the sizes of the axes it covers, one at least",
             )
             raise located(error, operation, x)
         result.extend(np.nonzero(mask))
     return result
+
+
+def _is_mask(entry: Any) -> bool:
+    return isinstance(entry, bool) or getattr(entry, "dtype", None) == np.dtype(bool)
 
 
 def _index_tensor(operation: str, x: Tensor, axis: int, entry: Any) -> Tensor:

@@ -35,27 +35,25 @@ def basic_key(s, shape):
 
 
 def mixed_key(s, shape):
-    """At least one integer array or mask among integers, slices and ``None``; spots may repeat."""
-    whole = s.shape(max_dims=2)
-    entries, axis, arrays = [], 0, 0
-    while axis < len(shape):
-        n = shape[axis]
+    """Integer arrays and at most one mask among integers, slices and ``None``; spots may repeat."""
+    # What a mask lets through must broadcast with the arrays: beside one, they have a single element.
+    masked = s.boolean()
+    whole = s.choice([(), (1,)]) if masked else s.shape(max_dims=2)
+    entries = []
+    for n in shape:
         kind = s.choice(["array", "slice", "integer", "mask"] if n else ["slice"])
         if kind == "array":
             index = s.integers(s.choice([whole, whole[1:], (1,) * len(whole)]), -n, n - 1)
             entries.append(s.choice([index, index.tolist() if index.ndim and index.size else index]))
-            arrays += 1
-        elif kind == "mask" and not arrays and axis + 1 == len(shape):
-            # What a mask lets through has to broadcast with the other arrays, so it stands alone.
+        elif kind == "mask" and masked:
             entries.append(s.integers((n,), 0, 1) > 0)
-            arrays += 1
+            masked = False
         else:
             entries.append(signed(s, s.integer(0, n - 1), n) if kind == "integer" else _slice(s, n))
-        axis += 1
-        if not arrays and s.boolean():
+        if s.integer(0, 4) == 4:
             entries.append(None)
-        if arrays and s.boolean():
-            break
+    if entries and s.boolean():
+        entries[0 if s.boolean() else -1] = ...
     return tuple(entries)
 
 

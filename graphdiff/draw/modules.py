@@ -1,0 +1,292 @@
+"""The module view: a box per scope, what flows between boxes, and how large the gradients are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from graphdiff.draw import words
+from graphdiff.draw.folding import Group, fold
+from graphdiff.draw.subject import Array, Item, Subject
+
+BUDGET = 60
+_MOST_ENDS = 12  # inputs, or results, shown one by one
+_MOST_LINKS = 3  # tensors between two boxes shown one by one
+_MOST_KINDS = 4
+_PLUMBING = {"transpose", "reshape", "broadcast_to", "cast", "identity", "expand_dims", "squeeze", "moveaxis"}
+
+Fill = Literal["plain", "input", "result", "backward"]
+
+
+@dataclass(frozen=True)
+class Norm:
+    """The size of a gradient, or why there is none to tell.
+
+    Attributes:
+        state: "known"; "not yet" before any backward pass; "none" where the pass did not come along.
+        value: the norm, where it is known.
+    """
+
+    state: Literal["known", "not yet", "none"]
+    value: float = 0.0
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box: title and kind, and under them the parameters of it, if it has any."""
+
+    id: str
+    around: tuple[str, ...]
+    title: str
+    kind: str
+    tooltip: str
+    fill: Fill = "plain"
+    parameters: int = 0
+    gradient: Norm | None = None
+
+
+@dataclass(frozen=True)
+class Link:
+    """What flows from one box to another; a gradient flows back where ``gradient`` is known."""
+
+    tail: str
+    head: str
+    text: str
+    gradient: Norm | None
+    backward: bool
+
+
+@dataclass
+class Overview:
+    """All that the module style shows."""
+
+    subject: Subject
+    boxes: list[Box] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    facts: list[str] = field(default_factory=list)
+
+
+def overview_of(subject: Subject, budget: int = BUDGET) -> Overview:
+    """The overview of a subject in at most ``budget`` boxes, or a few more where it is very small."""
+    return _Builder(subject, budget).build()
+
+
+class _Builder:
+    def __init__(self, subject: Subject, budget: int) -> None:
+        self.subject = subject
+        self.items = subject.items
+        self.overview = Overview(subject)
+        self.home: dict[int, str] = {}
+        leaves = [i for i in range(len(self.items)) if self._is_shown_leaf(i)]
+        self.leaves = [tuple(leaves)] if len(leaves) > _MOST_ENDS else [(i,) for i in leaves]
+        ends = len(self.leaves) + min(len(subject.outputs), _MOST_ENDS)
+        self.groups = fold(subject, max(1, budget - ends))
+
+    def build(self) -> Overview:
+        self._add_leaves()
+        for number, group in enumerate(self.groups):
+            self.home.update(dict.fromkeys(group.members, f"b{number}"))
+        self.results = self._results()
+        for number, group in enumerate(self.groups):
+            self.overview.boxes.append(self._box(f"b{number}", group))
+        self._add_links()
+        self._add_results()
+        self.overview.facts = self._facts()
+        return self.overview
+
+    # Leaves
+
+    def _is_shown_leaf(self, i: int) -> bool:
+        """Inputs, and constants that look like data: named ones, and arrays that are no module's own."""
+        node = self.items[i].node
+        if node.primitive is not None or node.role == "parameter":
+            return node.primitive is None and i in {k for k, _ in self.subject.outputs}
+        if node.role != "constant" or node.name:
+            return True
+        users = [self.items[user] for user, _ in self.subject.users[i]]
+        return node.spec.size > 1 and any(not self._has_data(user, i) for user in users)
+
+    def _has_data(self, user: Item, besides: int) -> bool:
+        """Whether an operation gets something computed or an input, so that a constant is incidental."""
+        return any(
+            i != besides and (self.items[i].node.primitive is not None or self.items[i].node.role == "input")
+            for i in user.inputs
+        )
+
+    def _add_leaves(self) -> None:
+        for members in self.leaves:
+            items = [self.items[i] for i in members]
+            title = self.subject.labels[members[0]]
+            kind = items[0].node.role if items[0].node.name else ""
+            if len(members) > 1:
+                title, kind = f"{len(members):,} inputs", _listing([self.subject.labels[i] for i in members])
+            self.home.update(dict.fromkeys(members, f"n{members[0]}"))
+            fill: Fill = "backward" if items[0].backward else "input"
+            tooltip = f"{title}: {words.spec(items[0].node.spec)}" if len(members) == 1 else title
+            self.overview.boxes.append(Box(f"n{members[0]}", (), title, kind, tooltip, fill))
+
+    # Boxes
+
+    def _box(self, id: str, group: Group) -> Box:
+        items = [self.items[i] for i in group.members]
+        names = [item.node.primitive.name for item in items if item.node.primitive]
+        parameters = self._parameters(group.members)
+        title, kind = self._title(group, items, names)
+        fill: Fill = "backward" if all(item.backward for item in items) else "plain"
+        if group.members[-1] in self.results:
+            title = self.results[group.members[-1]]
+            fill, kind = "result", f"{names[-1]}{_value(items[-1])}"
+        return Box(
+            id,
+            group.around,
+            title,
+            kind,
+            _tooltip(group, items, names),
+            fill,
+            sum(p.node.spec.size for p in parameters),
+            self._norm([p.gradient for p in parameters]) if parameters else None,
+        )
+
+    def _title(self, group: Group, items: Sequence[Item], names: Sequence[str]) -> tuple[str, str]:
+        if group.scope:
+            mark = "∂ " if items[0].backward and self.subject.show != "forward" else ""
+            return mark + group.scope[-1], _kinds(names)
+        if len(items) > 1:
+            return f"{len(items):,} operations", _counted(names)
+        node = items[0].node
+        assert node.primitive is not None
+        symbol = words.clean(node.primitive.symbol)
+        return node.name or names[0], names[0] if node.name else symbol if symbol != names[0] else ""
+
+    def _parameters(self, members: Iterable[int]) -> list[Item]:
+        found = dict.fromkeys(k for i in members for k in self.items[i].inputs)
+        return [self.items[k] for k in found if self._is_parameter(k)]
+
+    def _is_parameter(self, i: int) -> bool:
+        return self.items[i].node.role == "parameter" and self.items[i].node.primitive is None
+
+    def _norm(self, gradients: Sequence[Array | None]) -> Norm:
+        if self.subject.record is None:
+            return Norm("not yet")
+        known = [g for g in gradients if g is not None]
+        return Norm("known", words.length_of(*known)) if known else Norm("none")
+
+    # Results
+
+    def _results(self) -> dict[int, str]:
+        """The results that are an operation in a box of its own, which then is the result's box."""
+        alone = {group.members[0] for group in self.groups if len(group.members) == 1 and not group.around}
+        used = [i for i, _ in self.subject.outputs]
+        return {
+            i: self._result_title(i, label)
+            for i, label in self.subject.outputs
+            if i in alone and used.count(i) == 1 and not self.items[i].backward
+        }
+
+    def _result_title(self, i: int, label: str) -> str:
+        if self.items[i].node.name or self.items[i].backward or self.items[i].node.primitive is None:
+            return label
+        loss = self.subject.record is not None and self.items[i].node.spec.size == 1
+        return "loss" if loss else "output" if len(self.subject.outputs) == 1 else label
+
+    def _add_results(self) -> None:
+        others = [(i, label) for i, label in self.subject.outputs if i not in self.results]
+        if len(others) > _MOST_ENDS:
+            kind = _listing([label for _, label in others])
+            self.overview.boxes.append(Box("out", (), f"{len(others):,} results", kind, "results", "result"))
+            for home in dict.fromkeys(self.home[i] for i, _ in others if i in self.home):
+                self.overview.links.append(Link(home, "out", "", None, False))
+            return
+        for number, (i, label) in enumerate(others):
+            item = self.items[i]
+            title = self._result_title(i, label)
+            kind = _value(item).removeprefix(" = ") or words.shape(item.node.spec.shape)
+            tooltip = f"{title}: {words.spec(item.node.spec)}"
+            self.overview.boxes.append(Box(f"out{number}", (), title, kind, tooltip, "result"))
+            if i in self.home:
+                self.overview.links.append(self._link(self.home[i], f"out{number}", {i: []}))
+
+    # Links
+
+    def _add_links(self) -> None:
+        flows: dict[tuple[str, str], dict[int, list[tuple[int, int]]]] = {}
+        for i in range(len(self.items)):
+            for user, argnum in self.subject.users[i]:
+                tail, head = self.home.get(i), self.home[user]
+                if tail is not None and tail != head:
+                    flows.setdefault((tail, head), {}).setdefault(i, []).append((user, argnum))
+        for (tail, head), tensors in flows.items():
+            if len(tensors) > _MOST_LINKS:
+                self.overview.links.append(self._link(tail, head, tensors))
+            else:
+                self.overview.links += [self._link(tail, head, {i: uses}) for i, uses in tensors.items()]
+
+    def _link(self, tail: str, head: str, tensors: dict[int, list[tuple[int, int]]]) -> Link:
+        first = self.items[next(iter(tensors))]
+        text = words.shape(first.node.spec.shape) if len(tensors) == 1 else f"{len(tensors)} tensors"
+        gradient = None
+        if self.subject.record is not None and first.record is not None:
+            gradient = self._norm([self._gradient(i, uses) for i, uses in tensors.items()])
+        return Link(tail, head, text, gradient, first.backward and self.subject.show != "forward")
+
+    def _gradient(self, i: int, uses: Sequence[tuple[int, int]]) -> Array | None:
+        """What the uses passed back; all that arrived where there are no others."""
+        if len(uses) == len(self.subject.users[i]) or not uses:
+            return self.items[i].gradient
+        passed = [p for user, argnum in uses if (p := self.items[user].passed(argnum)) is not None]
+        with np.errstate(all="ignore"):
+            return np.sum(passed, axis=0) if passed else None
+
+    # Facts
+
+    def _facts(self) -> list[str]:
+        subject = self.subject
+        parameters = sum(item.node.spec.size for i, item in enumerate(self.items) if self._is_parameter(i))
+        facts = []
+        batch = next((self.items[m[0]].node.spec.shape for m in self.leaves), ())
+        if len(batch) > 1:
+            facts.append(f"batch {batch[0]}")
+        if parameters:
+            facts.append(f"{words.count(parameters)} parameters")
+        result = self.items[subject.outputs[0][0]] if len(subject.outputs) == 1 else None
+        if result is not None and subject.record is not None and _value(result):
+            facts.append(f"{self._result_title(*subject.outputs[0])}{_value(result)}".replace(" = ", " "))
+        if subject.operations != len(self.groups):
+            operations = words.plural(subject.operations, "operation")
+            facts.append(f"{operations} shown as {words.plural(len(self.groups), 'box')}")
+        if subject.record is None and parameters:
+            facts.append("no backward yet")
+        return facts
+
+
+def _value(item: Item) -> str:
+    if item.value is None or item.value.size != 1:
+        return ""
+    return f" = {words.exact(np.ravel(item.value)[0], 4)}"
+
+
+def _kinds(names: Sequence[str]) -> str:
+    """What a box does, without repeats and without mere rearrangement."""
+    kinds = list(dict.fromkeys(name for name in names if name not in _PLUMBING)) or list(dict.fromkeys(names))
+    return _listing(kinds, " • ", _MOST_KINDS)
+
+
+def _counted(names: Sequence[str]) -> str:
+    common = [f"{name} × {n:,}" for name, n in Counter(names).most_common()]
+    return _listing(common, " • ", 3)
+
+
+def _listing(texts: Sequence[str], between: str = ", ", most: int = 3) -> str:
+    shown = [words.short(text, 24) for text in texts[:most]]
+    return between.join(shown + ["…"] * (len(texts) > most))
+
+
+def _tooltip(group: Group, items: Sequence[Item], names: Sequence[str]) -> str:
+    where = ".".join(group.scope or group.around)
+    what = f"{words.plural(len(items), 'operation')}: {_listing(names, ', ', 8)}"
+    source = items[-1].node.source.replace("\\", "/").rpartition("/")[2]
+    return " · ".join(filter(None, (where, what, source)))

@@ -1,0 +1,150 @@
+"""The module style: boxes by scope from top to bottom, shapes in green, gradient norms on a colour scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphdiff.draw import markup, palette, words
+from graphdiff.draw.modules import Box, Link, Norm, Overview
+
+if TYPE_CHECKING:
+    import graphviz
+
+_GRAPH = {
+    "rankdir": "TB",
+    "ranksep": "0.28",
+    "nodesep": "0.3",
+    "pad": "0.2",
+    "fontsize": "12",
+    "fontcolor": palette.CLUSTER_TITLE,
+    "labeljust": "l",
+    "tooltip": " ",
+}
+_NODE = {"fontcolor": palette.TITLE, "shape": "plain"}
+_EDGE = {"penwidth": "1.6", "arrowsize": "0.6"}
+_FILLS = {
+    "plain": palette.BOX_FILL,
+    "input": palette.INPUT_FILL,
+    "result": palette.RESULT_FILL,
+    "backward": palette.BACKWARD,
+}
+
+
+def modules_dot(overview: Overview, title: str = "") -> str:
+    """The overview as DOT text."""
+    dot = markup.digraph(_GRAPH, _NODE, _EDGE)
+    _write_heading(dot, title, overview.facts)
+    _write_boxes(dot, overview)
+    for link in overview.links:
+        _write_link(dot, link)
+    if overview.subject.record is not None and overview.subject.show == "forward":
+        _write_legend(dot, overview)
+    return str(dot.source)
+
+
+def _write_heading(dot: graphviz.Digraph, title: str, facts: list[str]) -> None:
+    rows = []
+    if title:
+        rows.append(markup.font(f"<B>{markup.escape(title)}</B>", palette.TITLE, 15))
+    if facts:
+        rows.append(markup.font(markup.GAP.join(map(markup.escape, facts)), palette.GREY, 10))
+    if rows:
+        cells = [markup.row(markup.cell(row)) for row in rows]
+        space = markup.row(markup.cell(HEIGHT=6))
+        dot.attr(label=markup.label(markup.table(*cells, space, CELLPADDING=2)), labelloc="t", labeljust="c")
+
+
+def _write_boxes(dot: graphviz.Digraph, overview: Overview) -> None:
+    clusters: dict[tuple[str, ...], graphviz.Digraph] = {(): dot}
+    for box in overview.boxes:
+        for n in range(1, len(box.around) + 1):
+            if box.around[:n] not in clusters:
+                clusters[box.around[:n]] = _cluster(len(clusters), box.around[:n])
+        clusters[box.around].node(box.id, label=_table(box), tooltip=markup.tip(box.tooltip))
+    for path in sorted(clusters, key=len, reverse=True):
+        if path:
+            clusters[path[:-1]].subgraph(clusters[path])
+
+
+def _cluster(number: int, path: tuple[str, ...]) -> graphviz.Digraph:
+    return markup.cluster(
+        str(number),
+        label=markup.label(f"<B>{markup.escape(words.short(path[-1], 32))}</B>"),
+        labeljust="l",
+        style="rounded,filled",
+        color=palette.CLUSTER_EDGE,
+        fillcolor=palette.CLUSTER_FILL,
+        margin="12",
+        tooltip=markup.tip(".".join(path)),
+    )
+
+
+def _table(box: Box) -> str:
+    title = markup.font(f"<B>{markup.escape(words.short(box.title, 28))}</B>", size=12)
+    kind = markup.font(markup.escape(words.short(box.kind, 48)), palette.GREY, 10)
+    rows = [markup.row(markup.cell(title, ALIGN="LEFT", WIDTH=90), markup.cell(kind, ALIGN="RIGHT", WIDTH=120))]
+    if box.gradient is not None:
+        count = markup.font(f"{words.count(box.parameters)} params", palette.GREY, 10)
+        chip = markup.cell(_chips(box.gradient), ALIGN="RIGHT")
+        rows.append(markup.row(markup.cell(count, ALIGN="LEFT"), chip))
+    return markup.label(
+        markup.table(
+            *rows, BORDER=1, CELLPADDING=4, STYLE="ROUNDED", COLOR=palette.BOX_EDGE, BGCOLOR=_FILLS[box.fill]
+        )
+    )
+
+
+def _chips(gradient: Norm) -> str:
+    name = markup.cell(markup.font("‖∇W‖", palette.GREY, 10))
+    return markup.table(markup.row(name, _chip(gradient)), CELLPADDING=3)
+
+
+def _chip(gradient: Norm, prefix: str = "") -> str:
+    """The norm on its colour. Zero, not yet and none are no colours but words, on grey or in a frame."""
+    if gradient.state != "known":
+        text = "no backward yet" if gradient.state == "not yet" else "no gradient here"
+        return markup.cell(markup.font(text, palette.GREY, 10), BGCOLOR=palette.EMPTY)
+    fill = palette.of_norm(gradient.value)
+    text = markup.font(prefix + words.norm(gradient.value), palette.on(fill), 10)
+    if gradient.value == 0:
+        return markup.cell(text, BGCOLOR=fill, BORDER=1, COLOR=palette.NEUTRAL)
+    return markup.cell(text, BGCOLOR=fill)
+
+
+def _write_link(dot: graphviz.Digraph, link: Link) -> None:
+    ahead = palette.GRADIENT if link.backward else palette.VALUE
+    rows = []
+    if link.text:
+        rows.append(_beside(markup.cell(markup.font(link.text, ahead, 10), ALIGN="LEFT")))
+    if link.gradient is not None:
+        rows.append(_beside(_chip(link.gradient, "‖∇‖ ")))
+    flows = {"color": ahead}
+    if link.gradient is not None and link.gradient.state == "known":
+        back = palette.of_line(palette.of_norm(link.gradient.value))
+        flows = {"color": f"{ahead}:{back}", "dir": "both", "arrowhead": "normal", "arrowtail": "normal"}
+    label = markup.label(markup.table(*rows, CELLSPACING=2, CELLPADDING=1)) if rows else None
+    dot.edge(link.tail, link.head, label=label, tooltip=markup.tip(link.text), labeltooltip=" ", **flows)
+
+
+def _beside(cell: str) -> str:
+    return markup.row(markup.cell(WIDTH=6), cell)
+
+
+def _write_legend(dot: graphviz.Digraph, overview: Overview) -> None:
+    def text(words: str) -> str:
+        return markup.cell(markup.font(words, palette.GREY, 9))
+
+    def colour(value: float, name: str, width: int = 34) -> str:
+        fill = palette.of_norm(value)
+        return markup.cell(markup.font(name, palette.on(fill), 9), BGCOLOR=fill, WIDTH=width)
+
+    scale = [colour(10.0**power, words.norm(10.0**power)) for power, _ in palette.SCALE]
+    row = [text(f"gradient norm: vanishing{markup.BLANK}"), *scale, text(f"{markup.BLANK}exploding")]
+    row.append(colour(float("nan"), "NaN / ∞", 40))
+    space = markup.row(markup.cell(HEIGHT=8))
+    legend = markup.table(space, markup.row(*row), CELLPADDING=3)
+    dot.node("legend", label=markup.label(legend), tooltip="the colour of a gradient's norm")
+    tails = {link.tail for link in overview.links}
+    for box in overview.boxes:
+        if box.id not in tails:
+            dot.edge(box.id, "legend", style="invis")
