@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from graphdiff.graph import Role
 from graphdiff.source import Source
+
+if TYPE_CHECKING:
+    from graphdiff.cell import Cell
+    from graphdiff.tensor import Tensor
+
+
+class Tracing(Protocol):
+    """What operations and cells ask of the trace under way (:mod:`graphdiff.compile.trace`)."""
+
+    def read(self, cell: Tensor) -> Tensor: ...
+
+    def write(self, cell: Cell, value: Tensor) -> None: ...
 
 
 class Context(NamedTuple):
@@ -20,6 +32,7 @@ class Context(NamedTuple):
         origin: id of the forward node whose backward is being recorded.
         recording: whether operations are recorded.
         source: the user's line that all of it is put down to; else each operation's own.
+        trace: the trace under way, if a function is being traced.
     """
 
     scope: str = ""
@@ -27,6 +40,7 @@ class Context(NamedTuple):
     origin: int | None = None
     recording: bool = True
     source: Source | None = None
+    trace: Tracing | None = None
 
 
 _current: ContextVar[Context] = ContextVar("graphdiff_context", default=Context())
@@ -65,6 +79,13 @@ def recording() -> Iterator[None]:
 
 
 @contextmanager
+def tracing(trace: Tracing) -> Iterator[None]:
+    """Trace what follows, in a context of its own."""
+    with _within(Context(trace=trace)):
+        yield
+
+
+@contextmanager
 def role(name: Role) -> Iterator[None]:
     """Record operations with a role, ``"update"`` for an optimizer's."""
     with _within(current()._replace(role=name)):
@@ -73,7 +94,8 @@ def role(name: Role) -> Iterator[None]:
 
 def enter_backward(scope: str, origin: int, source: Source | None) -> None:
     """Record what follows as the backward of a node; to be called inside :func:`backward_pass`."""
-    _current.set(Context(scope, "backward", origin, _current.get().recording, source))
+    now = _current.get()
+    _current.set(Context(scope, "backward", origin, now.recording, source, now.trace))
 
 
 @contextmanager

@@ -12,50 +12,24 @@ from typing import Any
 
 import numpy as np
 
+from graphdiff.cell import Cell
 from graphdiff.context import scope
 from graphdiff.dtypes import as_dtype
 from graphdiff.errors import ShapeError, StateError
-from graphdiff.tensor import Tensor, leaf, next_id
 
 
-class Parameter(Tensor):
-    """A tensor that training changes: a leaf of the graph with a value that may be replaced.
+class Parameter(Cell):
+    """A cell that training changes and gradients are taken by.
 
     Args:
         value: its first value; copied.
         dtype: float32 by default.
     """
 
-    __slots__ = ("changed_at",)
+    __slots__ = ()
 
     def __init__(self, value: Any, dtype: Any = "float32", *, name: str = "") -> None:
-        made = leaf(value, dtype, role="parameter", recorded=True, copy=True)
-        super().__init__(made.data, made.spec, made.backend, None, (), {}, made.context, None, True, name)
-        self.changed_at = 0
-
-    def assign(self, value: Any) -> None:
-        """Give it a new value of the same shape, in its own dtype.
-
-        A graph that was computed from the old value refuses to run backward from then on.
-
-        Raises:
-            ShapeError: another shape.
-        """
-        data = leaf(value, self.dtype, backend=self.backend, copy=not isinstance(value, Tensor)).data
-        if self.backend.spec(data) is not self.spec:
-            raise ShapeError(
-                f"parameter {self.label} is {self.spec!r}, the new value has shape {tuple(data.shape)}",
-                fix="assign a value of the same shape",
-            )
-        self.data = data
-        self.changed_at = next_id()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (np.asarray(self.numpy()), str(self.dtype), self.name)
-
-
-def _rebuild(value: Any, dtype: str, name: str) -> Parameter:
-    return Parameter(value, dtype, name=name)
+        super().__init__(value, dtype, name=name, role="parameter")
 
 
 class Module:

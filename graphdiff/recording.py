@@ -13,7 +13,7 @@ from graphdiff.dtypes import DType, as_dtype, promote
 from graphdiff.errors import ArgumentError, BackendError, GraphdiffError
 from graphdiff.graph import TensorSpec
 from graphdiff.primitive import Composite, Primitive, engine
-from graphdiff.tensor import LEAF, Scalar, Tensor, abstract, describe, leaf
+from graphdiff.tensor import LEAF, Scalar, Tensor, abstract, describe, leaf, present
 
 _FLOAT = DType("float64")
 _INT = DType("int64")
@@ -84,6 +84,8 @@ def apply(primitive: Primitive, inputs: tuple[Tensor, ...], params: Mapping[str,
             the user's source line.
     """
     surroundings = context.current()
+    if surroundings.trace is not None:
+        inputs = tuple(map(present, inputs))
     try:
         spec = primitive.infer([t.spec for t in inputs], params)
         backend = inputs[0].backend

@@ -97,7 +97,8 @@ class Tensor:
 
     # What it is
 
-    changed_at = 0  # a Parameter's is the time of its last new value, on the clock of ids
+    is_cell = False
+    changed_at = 0  # a cell's is the time of its last new value, on the clock of ids
 
     @property
     def shape(self) -> Shape:
@@ -220,7 +221,7 @@ class Tensor:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         rebuild, args = self.__reduce__()
-        return rebuild(args[0].copy(), *args[1:])  # type: ignore[no-any-return]
+        return rebuild(*args)  # type: ignore[no-any-return]
 
     # Gradients
 
@@ -401,7 +402,7 @@ def _is_operand(value: object) -> bool:
 
 
 def _rebuild(data: Any, dtype: str, role: Role, recorded: bool, name: str) -> Tensor:
-    return leaf(data, dtype, role=role, recorded=recorded, name=name)
+    return leaf(data, dtype, role=role, recorded=recorded, name=name, copy=True)
 
 
 # Making leaves
@@ -465,6 +466,12 @@ def abstract(spec: TensorSpec, name: str = "") -> Tensor:
 def as_tensor(value: Any) -> Tensor:
     """The tensor itself, or a constant that shares the memory of an array where it can."""
     return value if isinstance(value, Tensor) else leaf(value)
+
+
+def present(t: Tensor) -> Tensor:
+    """The tensor itself, or what stands for a cell in the trace under way."""
+    trace = context.current().trace
+    return trace.read(t) if trace is not None and t.is_cell else t
 
 
 def describe(inputs: Sequence[Tensor]) -> str:

@@ -9,7 +9,7 @@ from graphdiff import ops
 from graphdiff.autodiff.walk import ancestors, graph_of
 from graphdiff.errors import ArgumentError, GradientError
 from graphdiff.graph import Graph, Node
-from graphdiff.tensor import Tensor
+from graphdiff.tensor import Tensor, present
 
 Edge = tuple[int, int]
 Place = Tensor | Node | str | int
@@ -58,6 +58,8 @@ class Backward:
                 f"{len(named)} tensors of this graph are named {place!r}",
                 fix=f"named are: {', '.join(names)}",
             )
+        if isinstance(place, Tensor):
+            place = present(place)
         id = place if isinstance(place, int) else place.id
         if id in self._nodes:
             return self._nodes[id]

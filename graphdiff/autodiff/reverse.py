@@ -15,7 +15,7 @@ from graphdiff.autodiff.record import Backward
 from graphdiff.autodiff.walk import ancestors
 from graphdiff.errors import DTypeError, GradientError, ShapeError
 from graphdiff.ops.reduction import sum_to
-from graphdiff.tensor import Tensor, describe, leaf
+from graphdiff.tensor import Tensor, describe, leaf, present
 
 
 def backward(output: Tensor, upstream: Any = None, *, wrt: Sequence[Tensor] | None = None) -> Backward:
@@ -61,7 +61,7 @@ class _Sweep:
         self.nodes = ancestors(output)
         self.by_id = {t.id: t for t in self.nodes}
         self.explicit = wrt is not None
-        self.wanted = tuple(self._leaves() if wrt is None else wrt)
+        self.wanted = tuple(self._leaves() if wrt is None else map(present, wrt))
         for t in self.wanted:
             if not t.dtype.is_floating:
                 raise DTypeError(
@@ -75,7 +75,8 @@ class _Sweep:
         self.summed: dict[tuple[int, int], Tensor] = {}
 
     def _leaves(self) -> list[Tensor]:
-        return [t for t in self.nodes if t.primitive is None and t.recorded and t.dtype.is_floating]
+        leaves = (t for t in self.nodes if t.recorded and t.role in ("input", "parameter"))
+        return [t for t in leaves if t.primitive is None and t.dtype.is_floating]
 
     def run(self) -> Backward:
         leading = self._leading_to_wanted()

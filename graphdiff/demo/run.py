@@ -37,7 +37,7 @@ def run(out: Path, *, seed: int = 0, epochs: int = 20) -> Path:
 
     back = circuit.differentiate()
     edges, checks = circuit.edges(back), circuit.checks(back)
-    console.rule("f = (x + y) · z")
+    console.rule(f"f = (x + y) · z = {back.output.item():g}")
     console.print(_table(circuit.Edge._fields, edges))
     console.print(_table(circuit.Check._fields, checks))
 
