@@ -123,7 +123,7 @@ class Primitive:
 
     def infer(self, specs: Sequence[TensorSpec], params: Mapping[str, Any]) -> TensorSpec:
         """The output's spec; remembered per input specs and parameters."""
-        key = (*specs, *params.values())
+        key = (*specs, *params, *params.values())
         try:
             known = self._inferred.get(key)
         except TypeError:

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 # Reproducible: the same examples every time, and none remembered from earlier runs.
 settings.register_profile(
     "ci",
-    max_examples=15,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     database=None,

@@ -136,16 +136,26 @@ class _Sweep:
     def _blocks(self, wanted: Tensor) -> list[Tensor]:
         """The nodes at which paths from a tensor lose their derivative.
 
-        Not those inside a backward pass: there a comparison is the mask of a piecewise derivative, which
-        is constant almost everywhere, so that the second derivative of a ReLU is zero.
+        Not those inside or below a backward pass: there a comparison is the mask of a piecewise derivative,
+        which is constant almost everywhere, so that the second derivative of a ReLU is zero.
         """
-        below, found = {wanted.id}, []
+        below, above = {wanted.id}, self._above_backward_passes()
+        found = []
         for node in self.nodes:
             for k, x in enumerate(node.inputs):
                 if x.id in below:
                     below.add(node.id)
-                    if node.role != "backward" and not has_derivative(node, k):
+                    if node.id in above and not has_derivative(node, k):
                         found.append(node)
+        return found
+
+    def _above_backward_passes(self) -> set[int]:
+        """The nodes on the way from the output down to where other backward passes begin."""
+        reached, found = {self.output.id}, set()
+        for node in reversed(self.nodes):
+            if node.id in reached and node.role != "backward":
+                found.add(node.id)
+                reached.update(x.id for x in node.inputs)
         return found
 
 

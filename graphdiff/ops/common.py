@@ -106,7 +106,9 @@ def normalize_axes(operation: str, x: Tensor, axis: Any) -> tuple[int, ...]:
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
     found = sorted(normalize_axis(operation, x, a) for a in axes)
     if len(set(found)) < len(found):
-        raise located(AxisError(f"axes {tuple(axes)} name one axis twice"), operation, x)
+        raise located(
+            AxisError(f"axes {tuple(axes)} name one axis twice", fix="name each axis once"), operation, x
+        )
     return tuple(found)
 
 

@@ -364,7 +364,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
         raise located(ShapeError(f"shape {x.shape} has no diagonal", fix="give two axes"), "diagonal", x)
     one, two = normalize_axis("diagonal", x, axis1), normalize_axis("diagonal", x, axis2)
     if one == two:
-        raise located(ShapeError("a diagonal needs two different axes"), "diagonal", x)
+        raise located(ShapeError("a diagonal needs two different axes", fix="name two axes"), "diagonal", x)
     x = transpose(x, [a for a in range(x.ndim) if a not in (one, two)] + [one, two])
     rows, columns = max(0, -offset), max(0, offset)
     n = max(0, min(x.shape[-2] - rows, x.shape[-1] - columns))

@@ -103,7 +103,10 @@ def _sizes(terms: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> dict[str,
     sizes: dict[str, int] = {}
     for term, shape in zip(terms, shapes, strict=True):
         if len(term) != len(shape):
-            raise ShapeError(f"'{term}' names {len(term)} axes, the operand {shape} has {len(shape)}")
+            raise ShapeError(
+                f"'{term}' names {len(term)} axes, the operand {shape} has {len(shape)}",
+                fix="give one letter for each axis, or '...'",
+            )
         for letter, n in zip(term, shape, strict=True):
             known = sizes.get(letter, 1)
             if known != 1 and n not in (1, known):

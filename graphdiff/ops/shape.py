@@ -84,7 +84,11 @@ def expand_dims(x: Any, axis: Any) -> Tensor:
     rank = x.ndim + len(places)
     found = {normalize_axis("expand_dims", x, a, rank) for a in places}
     if len(found) < len(places):
-        raise located(ShapeError(f"axes {tuple(places)} name one position twice"), "expand_dims", x)
+        raise located(
+            ShapeError(f"axes {tuple(places)} name one position twice", fix="name each once"),
+            "expand_dims",
+            x,
+        )
     sizes = iter(x.shape)
     return reshape(x, tuple(1 if i in found else next(sizes) for i in range(rank)))
 

@@ -146,7 +146,8 @@ def _compare(what: str, argument: int, found: Tensor, numerical: Array, rtol: fl
     analytic = found.numpy()
     if analytic.shape != numerical.shape:
         raise GradientCheckError(
-            f"{what} gradient by argument {argument} has shape {analytic.shape}, the argument {numerical.shape}"
+            f"{what} gradient by argument {argument} has shape {analytic.shape}, "
+            f"the argument {numerical.shape}"
         )
     # "not within" rather than "beyond", so that a NaN on either side fails.
     excess = np.abs(analytic - numerical) - (atol + rtol * np.abs(numerical))
@@ -156,7 +157,7 @@ def _compare(what: str, argument: int, found: Tensor, numerical: Array, rtol: fl
         place = tuple(int(i) for i in worst)
         relative = float(relative_error(analytic, numerical)[place])
         raise GradientCheckError(
-            f"{what} gradient by argument {argument} is wrong in {int(wrong.sum())} of {wrong.size} elements, "
-            f"worst at {place}: analytic {analytic[place]:.9g}, numerical {numerical[place]:.9g}, "
+            f"{what} gradient by argument {argument} is wrong in {int(wrong.sum())} of {wrong.size} "
+            f"elements, worst at {place}: analytic {analytic[place]:.9g}, numerical {numerical[place]:.9g}, "
             f"relative error {relative:.3g}"
         )

@@ -27,7 +27,7 @@ from graphdiff.errors import ArgumentError
 from graphdiff.ops import sum as total
 from graphdiff.primitive import Composite, Primitive
 from graphdiff.tensor import Tensor, abstract, as_tensor
-from graphdiff.testing.gradients import check_gradients
+from graphdiff.testing.gradients import ATOL, EPS, RTOL, check_gradients
 from graphdiff.testing.source import RandomSource, Source
 
 Array = np.ndarray[Any, Any]
@@ -105,8 +105,12 @@ class Case:
     def directions(self, seed: int = 0) -> tuple[Array, list[Array]]:
         """A random upstream gradient, and a random tangent for each operand."""
         rng = np.random.default_rng(seed)
-        out = rng.uniform(-2, 2, self.value.shape).astype(str(self.value.dtype))
-        return out, [rng.uniform(-2, 2, x.shape).astype(x.dtype) for x in self.points]
+
+        def values(shape: tuple[int, ...], dtype: Any) -> Array:
+            return np.asarray(rng.uniform(-2, 2, shape), dtype)
+
+        upstream = values(self.value.shape, str(self.value.dtype))
+        return upstream, [values(x.shape, x.dtype) for x in self.points]
 
     @cached_property
     def tolerance(self) -> float:
@@ -190,7 +194,8 @@ def check_layout(case: Case) -> None:
 
 def _strided(x: Array) -> Array:
     wide = np.zeros(tuple(2 * n for n in x.shape), x.dtype)
-    view = wide[(..., *(slice(None, None, 2),) * x.ndim)]
+    key: tuple[Any, ...] = (..., *(slice(None, None, 2),) * x.ndim)
+    view: Array = wide[key]
     view[...] = x
     return view
 
@@ -225,21 +230,21 @@ def check_float32(case: Case) -> None:
 def check_derivatives(case: Case, order: int = 2) -> None:
     """The vjp equals finite differences, to second order by default."""
     if case.operands:
-        single = case.value.dtype == "float32"  # rounding to 24 bits asks for wider steps
-        steps = {"eps": 1e-2, "rtol": 1e-3, "atol": 1e-3} if single else {}
-        check_gradients(case.of_operands(), *case.points, order=order, **steps)
+        # A result rounded to 24 bits asks for a wider step, and shows fewer digits of the slope.
+        eps, rtol, atol = (1e-2, 1e-3, 1e-3) if case.value.dtype == "float32" else (EPS, RTOL, ATOL)
+        check_gradients(case.of_operands(), *case.points, order=order, eps=eps, rtol=rtol, atol=atol)
 
 
 def check_linearity(case: Case) -> None:
     """The vjp is linear in the upstream gradient."""
     (g, _), (h, _) = case.directions(0), case.directions(1)
-    a, b = g.dtype.type(0.75), g.dtype.type(-1.25)  # scalars of the dtype do not promote it
-    found = case.pull(np.asarray(a * g + b * h))
-    expected = [x.dtype.type(a) * x + x.dtype.type(b) * y for x, y in zip(case.pull(g), case.pull(h), strict=True)]
-    _all_equal(case, "the vjp of a sum", found, expected)
+    a, b = 0.75, -1.25
+    found = case.pull(np.asarray(a * g + b * h, g.dtype))
+    parts = zip(case.pull(g), case.pull(h), strict=True)
+    _all_equal(case, "the vjp of a sum", found, [np.asarray(a * x + b * y, x.dtype) for x, y in parts])
 
 
-def check_jvp(case: Case, eps: float = 1e-6) -> None:
+def check_jvp(case: Case) -> None:
     """Forward mode agrees with finite differences along a direction, and with reverse mode:
     ⟨g, jvp(u)⟩ = ⟨vjp(g), u⟩."""
     if not case.operands:
@@ -248,16 +253,19 @@ def check_jvp(case: Case, eps: float = 1e-6) -> None:
     fn = case.of_operands()
     value, pushed = jvp(fn, case.points, tangents)
     _equal(case, "the value beside the jvp", value, case.value)
-    if case.value.dtype == "float32":
-        eps = 1e-2
-    high = np.asarray(fn(*(x + eps * u for x, u in zip(case.points, tangents, strict=True))), np.float64)
-    low = np.asarray(fn(*(x - eps * u for x, u in zip(case.points, tangents, strict=True))), np.float64)
-    slope = ((high - low) / (2 * eps)).astype(str(case.value.dtype))
-    # Differences cancel about ten digits in float64, and the curvature of the samples the rest.
-    _equal(case, "the jvp", pushed, slope, 1e-6 if eps < 1e-3 else 1e-3)
-    forward = np.sum(np.asarray(g * np.asarray(pushed), np.float64))
-    reverse = sum(float(np.sum(c * u)) for c, u in zip(case.pull(g), tangents, strict=True))
-    _equal(case, "⟨g, jvp(u)⟩ against ⟨vjp(g), u⟩", forward, np.float64(reverse), 1e-6 if eps > 1e-3 else None)
+    # Differences lose half of the digits there are.
+    eps, tolerance = (1e-2, 1e-3) if case.value.dtype == "float32" else (EPS, 1e-6)
+    moved = zip(case.points, tangents, strict=True)
+    high, low = (
+        np.asarray(fn(*xs), np.float64)
+        for xs in zip(*((x + eps * u, x - eps * u) for x, u in moved), strict=True)
+    )
+    slope = np.asarray((high - low) / (2 * eps), str(case.value.dtype))
+    _equal(case, "the jvp", pushed, slope, tolerance)
+    forward = np.sum(g * np.asarray(pushed), dtype=np.float64)
+    pairs = zip(case.pull(g), tangents, strict=True)
+    reverse = np.float64(sum(np.sum(c * u, dtype=np.float64) for c, u in pairs))
+    _equal(case, "⟨g, jvp(u)⟩ beside ⟨vjp(g), u⟩", forward, reverse)
 
 
 def check_decomposition(case: Case) -> None:

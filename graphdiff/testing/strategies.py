@@ -1,8 +1,8 @@
 """Sources of inputs for property-based tests with Hypothesis (``pip install hypothesis``)::
 
-    @given(sources())
-    def test_rotation(source):
-        check_gradients(rotate, source.array(source.shape(min_dims=1)))
+@given(sources())
+def test_rotation(source):
+    check_gradients(rotate, source.array(source.shape(min_dims=1)))
 """
 
 from __future__ import annotations

@@ -149,9 +149,7 @@ def diagonal(s):
     x = s.array(s.shape(min_dims=2))
     one, two, *_ = (signed(s, a, x.ndim) for a in s.permutation(x.ndim))
     offset = s.integer(-3, 3)
-    return arranged(
-        x, lambda x: gd.diagonal(x, offset, one, two), lambda x: np.diagonal(x, offset, one, two)
-    )
+    return arranged(x, lambda x: gd.diagonal(x, offset, one, two), lambda x: np.diagonal(x, offset, one, two))
 
 
 @example("one_hot")

@@ -57,7 +57,9 @@ def trace(s):
         [x],
         lambda x: gd.trace(x, offset, one, two),
         lambda x: np.trace(x, offset, one, two),
-        lambda x: torch.diagonal(x, offset, one, two).sum(-1) if _meets(x, offset, one, two) else _none(x, one, two),
+        lambda x: (
+            torch.diagonal(x, offset, one, two).sum(-1) if _meets(x, offset, one, two) else _none(x, one, two)
+        ),
     )
 
 

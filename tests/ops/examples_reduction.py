@@ -99,10 +99,18 @@ def log_softmax(s):
     )
 
 
+def _torch_clip(x, low, high):
+    # Of torch.clip itself, a 0-d tensor between tensors of one axis has no gradient.
+    x = x if low is None else torch.maximum(x, low)
+    return x if high is None else torch.minimum(x, high)
+
+
 @example("clip")
 def clip(s):
     kind = s.choice(["numbers", "lower", "upper", "tensors", "tensor below", "tensor above"])
-    x, low, high = (s.array(shape, offset=o) for shape, o in zip(s.broadcastable(3), (0.4, 0.15, 0.65), strict=True))
+    x, low, high = (
+        s.array(shape, offset=o) for shape, o in zip(s.broadcastable(3), (0.4, 0.15, 0.65), strict=True)
+    )
     if kind.startswith("tensor"):
         bounds = {"tensors": [low, high], "tensor below": [low], "tensor above": [high]}[kind]
 
@@ -113,7 +121,7 @@ def clip(s):
             [x, *bounds],
             lambda x, *b: gd.clip(x, *both(b)),
             lambda x, *b: np.clip(x, *both(b)),
-            lambda x, *b: torch.clip(x, *both(b)),
+            lambda x, *b: _torch_clip(x, *both(b)),
         )
     low, high = {"numbers": (-1.0, 0.5), "lower": (0.0, None), "upper": (None, 1)}[kind]
     return (

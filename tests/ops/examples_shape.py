@@ -104,7 +104,9 @@ def split(s):
     indices = sorted(s.sequence(s.integer(0, 3), -n, n + 2), key=lambda i: i % (n + 3))
     sections = s.choice(equal) if s.boolean() else indices
     part = s.integer(0, (sections if isinstance(sections, int) else len(sections) + 1) - 1)
-    return arranged(x, lambda x: gd.split(x, sections, axis)[part], lambda x: np.split(x, sections, axis)[part])
+    return arranged(
+        x, lambda x: gd.split(x, sections, axis)[part], lambda x: np.split(x, sections, axis)[part]
+    )
 
 
 @example("flip")
@@ -118,12 +120,8 @@ def flip(s):
 def roll(s):
     x = s.array(s.shape())
     axis = any_axes(s, x.ndim)
-    if isinstance(axis, tuple):
-        axis = axis or None  # NumPy's roll knows no empty tuple
-    if isinstance(axis, tuple):
-        shift = tuple(s.sequence(len(axis), -4, 4))
-    else:
-        shift = s.integer(-4, 4)
+    axis = None if axis == () else axis  # NumPy's roll knows no empty tuple
+    shift = tuple(s.sequence(len(axis), -4, 4)) if isinstance(axis, tuple) else s.integer(-4, 4)
     return arranged(x, lambda x: gd.roll(x, shift, axis), lambda x: np.roll(x, shift, axis))
 
 

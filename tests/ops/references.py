@@ -193,7 +193,9 @@ def _torch_moment(x, axes, ddof, keepdims):
 
 
 def _torch_cumsum(x, axis, reverse):
-    return torch.flip(torch.cumsum(torch.flip(x, (axis,)), axis), (axis,)) if reverse else torch.cumsum(x, axis)
+    return (
+        torch.flip(torch.cumsum(torch.flip(x, (axis,)), axis), (axis,)) if reverse else torch.cumsum(x, axis)
+    )
 
 
 TORCH = {

@@ -18,7 +18,12 @@ for family in ("reduction", "shape", "indexing", "linear"):
 
 CONSTANTS = {
     "arange": [lambda m: m.arange(4), lambda m: m.arange(1.5, 4), lambda m: m.arange(5, 1, -2)],
-    "eye": [lambda m: m.eye(3), lambda m: m.eye(2, 3), lambda m: m.eye(0), lambda m: m.eye(2, dtype="float32")],
+    "eye": [
+        lambda m: m.eye(3),
+        lambda m: m.eye(2, 3),
+        lambda m: m.eye(0),
+        lambda m: m.eye(2, dtype="float32"),
+    ],
     "full": [lambda m: m.full((2, 3), 1.5), lambda m: m.full((), 2.0), lambda m: m.full(2, 7, "int64")],
     "ones": [lambda m: m.ones((2, 0)), lambda m: m.ones(3, "float32"), lambda m: m.ones((), "bool")],
     "ones_like": [lambda m: m.ones_like(np.zeros((2, 1), "float32")), lambda m: m.ones_like(np.int64(3))],

@@ -66,3 +66,9 @@ def test_every_derivative_has_a_formula_for_people():
             operands = len(primitive.vjp) if isinstance(primitive.vjp, tuple) else 1
             assert primitive.formula, name
             assert operands == len(primitive.formula) or not isinstance(primitive.vjp, tuple), name
+
+
+def test_the_order_of_parameters_does_not_matter():
+    argmax, x = PRIMITIVES["argmax"], gd.zeros((2, 3))
+    assert argmax(x, axis=0, keepdims=True).shape == (1, 3)
+    assert argmax(x, keepdims=False, axis=1).shape == (2,)  # False == 0 and True == 1

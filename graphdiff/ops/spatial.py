@@ -1,0 +1,203 @@
+"""Spatial arithmetic: how windows and filters fit on the spatial axes of a tensor.
+
+A filter of F elements, d apart, spans d·(F − 1) + 1; along N elements with P of padding in all it has
+(N − span + P) / stride + 1 places. Canonical parameters have one entry per spatial axis: sizes, strides
+and dilations are integers, padding is a pair (before, after).
+"""
+
+from __future__ import annotations
+
+import operator as op
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from graphdiff.errors import ArgumentError, GraphdiffError, ShapeError
+from graphdiff.graph import Shape
+from graphdiff.ops.common import located
+from graphdiff.tensor import Tensor
+
+Pair = tuple[int, int]
+Padding = tuple[Pair, ...]
+AXES = {1: ("length",), 2: ("height", "width")}
+
+
+@contextmanager
+def locating(operation: str, *inputs: Tensor) -> Iterator[None]:
+    """Errors from inside are told the operation, its inputs and the user's line."""
+    try:
+        yield
+    except GraphdiffError as error:
+        raise located(error, operation, *inputs) from None
+
+
+# What users write
+
+
+def integers(name: str, value: Any, rank: int, minimum: int = 1) -> tuple[int, ...]:
+    """One integer per spatial axis, from one for all or a sequence.
+
+    Raises:
+        ArgumentError: another number of them, not integers, or one below the minimum.
+    """
+    try:
+        entries = value if isinstance(value, (tuple, list)) else (value,) * rank
+        found = tuple(op.index(entry) for entry in entries)
+    except TypeError:
+        found = ()
+    if len(found) != rank or min(found) < minimum:
+        per_axis = f"{rank} of them, for {' and '.join(AXES[rank])}" if rank > 1 else "a tuple of one"
+        raise ArgumentError(
+            f"{name} {value!r} is not understood", fix=f"give an integer of at least {minimum}, or {per_axis}"
+        )
+    return found
+
+
+def padding_pairs(padding: Any, rank: int) -> Padding:
+    """A pair (before, after) per spatial axis, from an integer, one entry per axis, or pairs.
+
+    Raises:
+        ArgumentError: anything else, or negative padding.
+    """
+    entries = padding if isinstance(padding, (tuple, list)) else (padding,) * rank
+    if rank == 1 and len(entries) == 2:
+        entries = (entries,)  # along a single axis, a pair is (before, after)
+    try:
+        pairs = [tuple(map(op.index, e if isinstance(e, (tuple, list)) else (e, e))) for e in entries]
+    except TypeError:
+        pairs = []
+    if len(pairs) != rank or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
+        raise ArgumentError(
+            f"padding {padding!r} is not understood",
+            fix='give an integer of at least 0, one per axis, a pair (before, after) per axis, "same" or "valid"',
+        )
+    return tuple((before, after) for before, after in pairs)
+
+
+def same_padding(n: int, span: int, stride: int) -> Pair:
+    """What makes ⌈n / stride⌉ places; where it is odd, the extra element comes after, as in torch."""
+    total = max((-(-n // stride) - 1) * stride + span - n, 0)
+    return total // 2, total - total // 2
+
+
+# How it fits
+
+
+def spans(kernel: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
+    """From the first to the last element of a filter, both included."""
+    return tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+
+
+def places(n: int, span: int, stride: int, padding: Pair) -> int:
+    """How many places a filter has along an axis, rounded down.
+
+    Raises:
+        ShapeError: none.
+    """
+    free = n + sum(padding) - span
+    if free < 0:
+        padded = f"{n} padded by {padding[0]} and {padding[1]}" if any(padding) else f"{n}"
+        raise ShapeError(
+            f"a window that spans {span} is larger than the input of {padded}",
+            fix=f"pad by {span - n} in all, or take a smaller window",
+        )
+    return free // stride + 1
+
+
+def output_sizes(
+    sizes: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Padding,
+    dilation: Sequence[int],
+) -> Shape:
+    """The number of places along every spatial axis, rounded down.
+
+    Raises:
+        ShapeError: a window larger than the padded input.
+    """
+    return tuple(map(places, sizes, spans(kernel, dilation), stride, padding))
+
+
+def fitted(
+    sizes: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Any,
+    dilation: Sequence[int],
+    rounding: str,
+    thing: str = "filter",
+) -> Padding:
+    """The padding with which rounding down gives what was asked for.
+
+    Args:
+        padding: as users write it.
+        rounding: of a number of places that is not whole: ``"exact"`` refuses it, ``"floor"`` leaves the
+            end of the input out, ``"ceil"`` lets a last window reach beyond the padding, as long as it
+            starts before it.
+        thing: what is laid on the input, for errors.
+
+    Raises:
+        ShapeError: a window larger than the padded input, or one that does not fit exactly; the message
+            shows the sum and offers strides and paddings that fit.
+        ArgumentError: a padding or rounding that is not understood.
+    """
+    rank = len(sizes)
+    if rounding not in ("exact", "floor", "ceil"):
+        raise ArgumentError(f"rounding {rounding!r} is unknown", fix='use "exact", "floor" or "ceil"')
+    reach = spans(kernel, dilation)
+    if padding == "same":
+        return tuple(map(same_padding, sizes, reach, stride))
+    pairs = padding_pairs(0 if padding == "valid" else padding, rank)
+    result = []
+    for axis, n, span, step, pair in zip(AXES[rank], sizes, reach, stride, pairs, strict=True):
+        whole = places(n, span, step, pair)
+        if (n + sum(pair) - span) % step:
+            if rounding == "exact":
+                raise _no_fit(thing, axis, n, span, step, pair)
+            if rounding == "ceil" and whole * step < n + pair[0]:
+                pair = (pair[0], whole * step + span - n - pair[0])
+        result.append(pair)
+    return tuple(result)
+
+
+def _no_fit(thing: str, axis: str, n: int, span: int, stride: int, pair: Pair) -> ShapeError:
+    count = f"{(n + sum(pair) - span) / stride + 1:.2f}".rstrip("0")
+    strides = " or ".join(map(str, _strides_that_fit(n + sum(pair) - span, stride)))
+    pads = " or ".join(map(_padding_text, _paddings_that_fit(n, span, stride, sum(pair))))
+    return ShapeError(
+        f"the {thing} does not fit along the {axis}: ({n} - {span}{_sum_of(pair)}) / {stride} + 1 = {count}",
+        fix=f'use stride {strides}, or padding {pads}, or rounding="floor", which leaves the end out',
+    )
+
+
+def _sum_of(pair: Pair) -> str:
+    """The padding as it stands in the sum."""
+    if not any(pair):
+        return ""
+    return f" + 2*{pair[0]}" if pair[0] == pair[1] else f" + {pair[0]} + {pair[1]}"
+
+
+def _strides_that_fit(free: int, stride: int) -> list[int]:
+    """The nearest below and above."""
+    fitting = [s for s in range(1, free + 1) if free % s == 0]
+    return [s for s in fitting if s < stride][-1:] + [s for s in fitting if s > stride][:1]
+
+
+def _paddings_that_fit(n: int, span: int, stride: int, total: int) -> list[Pair]:
+    """The nearest totals below and above, as even as they go."""
+    rest = (n + total - span) % stride
+    totals = [t for t in (total - rest, total - rest + stride) if t >= 0]
+    return [(t // 2, t - t // 2) for t in totals]
+
+
+def _padding_text(pair: Pair) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else str(pair)
+
+
+# One spatial axis as two
+
+
+def lifted(values: tuple[Any, ...], unit: Any) -> tuple[Any, ...]:
+    """Parameters of the last spatial axis as those of two, the first of which is trivial."""
+    return values if len(values) == 2 else (unit, *values)
