@@ -11,10 +11,10 @@
 from graphdiff import errors
 from graphdiff.autodiff import Backward, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from graphdiff.backend import Backend, backend
+from graphdiff.cell import Cell
+from graphdiff.compile import Compiled, compile, make_graph
 from graphdiff.context import no_grad, scope
-try:
-    from graphdiff.draw import Picture, draw
-except ImportError: pass
+from graphdiff.draw import Picture, draw
 from graphdiff.dtypes import DType
 from graphdiff.errors import GraphdiffError
 from graphdiff.graph import Graph, Node, TensorSpec
@@ -39,6 +39,8 @@ __all__ = [
     *_operations,
     "Backend",
     "Backward",
+    "Cell",
+    "Compiled",
     "Composite",
     "DType",
     "Graph",
@@ -54,6 +56,7 @@ __all__ = [
     "Trainer",
     "as_tensor",
     "backend",
+    "compile",
     "datasets",
     "draw",
     "errors",
@@ -65,6 +68,7 @@ __all__ = [
     "jvp",
     "layers",
     "losses",
+    "make_graph",
     "no_grad",
     "optimizers",
     "scope",

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,10 @@ from graphdiff.errors import BackendError
 from graphdiff.graph import TensorSpec
 from graphdiff.plugins import Registry
 from graphdiff.primitive import Primitive
+
+if TYPE_CHECKING:
+    from graphdiff.compile.executable import Executable
+    from graphdiff.compile.program import Program
 
 Array = Any
 Kernel = Callable[..., Array]
@@ -60,6 +64,12 @@ class Backend(ABC):
     def kernel(self, primitive: Primitive) -> Kernel | None:
         """The kernel for a primitive, or ``None`` where this backend has none."""
         return self.kernels.get(primitive.name)
+
+    def lower(self, program: Program) -> Executable:
+        """Turn a program into an executable; straight-line calls of the kernels unless overridden."""
+        from graphdiff.compile.executable import straight_line
+
+        return straight_line(program, self)
 
     def missing(self, primitive: Primitive) -> BackendError:
         """The error for a primitive that can neither be run nor decomposed."""

@@ -43,7 +43,8 @@ class Context(NamedTuple):
     trace: Tracing | None = None
 
 
-_current: ContextVar[Context] = ContextVar("graphdiff_context", default=Context())
+_OUTSIDE = Context()
+_current: ContextVar[Context] = ContextVar("graphdiff_context", default=_OUTSIDE)
 current = _current.get
 
 

@@ -2,45 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-Rebuild = Callable[[Iterable[Any]], Any]
+_LEAF = "leaf"
+_NONE = "none"
 
 
-def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
-    """The leaves in order (dicts by insertion), and a function that puts others in their places.
+@dataclass(frozen=True)
+class Structure:
+    """The shape of a pytree: equal for trees that differ in their leaves alone, and hashable.
+
+    Attributes:
+        kind: tuple, list, dict or a named tuple's class; "leaf" or "none" at the ends.
+        keys: a dict's keys.
+        branches: what hangs below.
+    """
+
+    kind: type | str
+    keys: tuple[Hashable, ...] = ()
+    branches: tuple[Structure, ...] = ()
+
+    def __call__(self, leaves: Iterable[Any]) -> Any:
+        """A tree of this shape with other leaves."""
+        return self._build(iter(leaves))
+
+    def _build(self, supply: Iterator[Any]) -> Any:
+        if isinstance(self.kind, str):
+            return next(supply) if self.kind == _LEAF else None
+        parts = [branch._build(supply) for branch in self.branches]
+        if issubclass(self.kind, dict):
+            return dict(zip(self.keys, parts, strict=True))
+        kind: Callable[..., Any] = self.kind
+        return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
+
+
+def flatten(tree: Any) -> tuple[list[Any], Structure]:
+    """The leaves in order (dicts by insertion), and the structure that puts others in their places.
 
     Tuples (named ones too), lists and dicts are branches and ``None`` has no leaves; everything else is
     a leaf.
     """
     leaves: list[Any] = []
-    shape = _take_apart(tree, leaves)
-
-    def rebuild(values: Iterable[Any]) -> Any:
-        supply = iter(values)
-        return shape(lambda: next(supply))
-
-    return leaves, rebuild
+    return leaves, _take_apart(tree, leaves)
 
 
 def map_leaves(fn: Callable[..., Any], tree: Any) -> Any:
     """The same tree with ``fn`` applied to every leaf."""
-    leaves, rebuild = flatten(tree)
-    return rebuild(map(fn, leaves))
+    leaves, structure = flatten(tree)
+    return structure(map(fn, leaves))
 
 
-def _take_apart(tree: Any, leaves: list[Any]) -> Callable[[Callable[[], Any]], Any]:
+def _take_apart(tree: Any, leaves: list[Any]) -> Structure:
     if tree is None:
-        return lambda supply: None
+        return Structure(_NONE)
     if isinstance(tree, dict):
-        keys, parts = list(tree), [_take_apart(v, leaves) for v in tree.values()]
-        return lambda supply: {k: part(supply) for k, part in zip(keys, parts, strict=True)}
+        return Structure(dict, tuple(tree), tuple(_take_apart(v, leaves) for v in tree.values()))
     if isinstance(tree, (tuple, list)):
-        branches = [_take_apart(v, leaves) for v in tree]
-        kind = type(tree)
-        if hasattr(tree, "_fields"):  # a named tuple takes its fields one by one
-            return lambda supply: kind(*(part(supply) for part in branches))
-        return lambda supply: kind(part(supply) for part in branches)
+        return Structure(type(tree), (), tuple(_take_apart(v, leaves) for v in tree))
     leaves.append(tree)
-    return lambda supply: supply()
+    return Structure(_LEAF)

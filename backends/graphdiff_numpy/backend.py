@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 
 from graphdiff.backend import Backend
+from graphdiff.compile.executable import Executable
+from graphdiff.compile.program import Program
 from graphdiff.dtypes import DType, as_dtype
 from graphdiff.errors import ArgumentError
 from graphdiff.graph import TensorSpec
 from graphdiff_numpy.kernels import kernels
+from graphdiff_numpy.lowering import lower
 
 Array = Any
 _SCALARS = {
@@ -50,6 +53,9 @@ class NumpyBackend(Backend):
 
     def to_numpy(self, array: Array) -> Any:
         return np.asarray(array)
+
+    def lower(self, program: Program) -> Executable:
+        return lower(program, self)
 
     def spec(self, array: Array) -> TensorSpec:
         return TensorSpec(array.shape, array.dtype)

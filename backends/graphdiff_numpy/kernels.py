@@ -11,26 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from graphdiff.errors import ArgumentError
 from graphdiff.kernels import Kernels, shared_kernels
 from graphdiff.ops.indexing import full_key
 
 Array = Any
-
-
-def kernels() -> Kernels:
-    """Primitive name -> kernel."""
-    table = shared_kernels(np) | {
-        "reciprocal": np.reciprocal,
-        "erf": _special("erf"),
-        "sigmoid": _special("expit"),
-        "index": _index,
-        "scatter_add": _scatter_add,
-        "index_update": _index_update,
-        "one_hot": _one_hot,
-        "einsum": _einsum,
-    }
-    quiet = np.errstate(all="ignore")
-    return {name: kernel if name in _SILENT else quiet(kernel) for name, kernel in table.items()}
 
 
 # No arithmetic, so nothing to warn of: they need not pay for the switch.
@@ -72,7 +57,10 @@ def _one_hot(labels: Array, depth: int, dtype: str) -> Array:
     labels = np.asarray(labels)
     wrong = labels[(labels < 0) | (labels >= depth)]
     if wrong.size:
-        raise ValueError(f"label {wrong.flat[0]} is outside 0 … {depth - 1}")
+        raise ArgumentError(
+            f"label {wrong.flat[0]} is outside 0 … {depth - 1}",
+            fix="raise depth, or number the classes from 0",
+        )
     out = np.zeros((*labels.shape, depth), dtype)
     np.put_along_axis(out, labels[..., None].astype(np.int64), 1, axis=-1)
     return out
@@ -81,3 +69,22 @@ def _one_hot(labels: Array, depth: int, dtype: str) -> Array:
 def _einsum(*arrays: Array, subscripts: str) -> Array:
     # The planner costs more than it saves on two operands.
     return np.einsum(subscripts, *arrays, optimize=len(arrays) > 2)
+
+
+# Without the switch: a compiled program throws it once for all of its kernels.
+RAW: Kernels = shared_kernels(np) | {
+    "reciprocal": np.reciprocal,
+    "erf": _special("erf"),
+    "sigmoid": _special("expit"),
+    "index": _index,
+    "scatter_add": _scatter_add,
+    "index_update": _index_update,
+    "one_hot": _one_hot,
+    "einsum": _einsum,
+}
+
+
+def kernels() -> Kernels:
+    """Primitive name -> kernel, for one call at a time."""
+    quiet = np.errstate(all="ignore")
+    return {name: kernel if name in _SILENT else quiet(kernel) for name, kernel in RAW.items()}

@@ -110,15 +110,17 @@ class _Builder:
         for number, (i, _) in enumerate(subject.outputs):
             self.results.setdefault(i, []).append(number)
 
+        self.names = subject.names([i for i in subject.labels if self._users(i) or not subject.users[i]])
+
     def build(self) -> Circuit:
         for i, item in enumerate(self.items):
-            users = [(user, k) for user, k in self.subject.users[i] if self.folded[user] != k]
+            users = self._users(i)
             if item.node.primitive is not None:
                 self._add_operator(i, item)
-            elif not users and self.subject.users[i]:
-                continue  # every use has it in its glyph
+            elif i not in self.names:
+                continue
             else:
-                text = self.subject.labels[i]
+                text = self.names[i]
                 leaf = End(f"n{i}", text, _describe(item, text), item.backward, item.inside)
                 self.circuit.leaves.append(leaf)
             uses = [self._use(user, k) for user, k in users if not self._lends(i, user)]
@@ -126,6 +128,10 @@ class _Builder:
             self._lend(i, item, [user for user, _ in users if self._lends(i, user)])
         self._pair()
         return self.circuit
+
+    def _users(self, i: int) -> list[tuple[int, int]]:
+        """Who uses a value, but for those that have it in their glyph."""
+        return [(user, argnum) for user, argnum in self.subject.users[i] if self.folded[user] != argnum]
 
     def _add_operator(self, i: int, item: Item) -> None:
         shown = glyph(item, self.folded[i], self.items)
@@ -151,7 +157,7 @@ class _Builder:
         return self.subject.show == "both" and self.items[user].backward and not self.items[i].backward
 
     def _lend(self, i: int, item: Item, users: Sequence[int]) -> None:
-        text = self.subject.labels.get(i) or item.node.name or self.subject.of
+        text = self.names.get(i) or item.node.name or self.subject.of
         for user in users:
             end = End(f"t{len(self.circuit.loans)}", text, _describe(item, text), False)
             self.circuit.loans.append((end, f"n{user}"))

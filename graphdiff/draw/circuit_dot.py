@@ -6,18 +6,21 @@ beside an edge. The edges on both sides meet the rule where it leaves the table.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from graphdiff.draw import markup, palette, words
 from graphdiff.draw.circuit import NO_GRADIENT, Circuit, End, Operator, Wire
-from graphdiff.draw.subject import Item, Subject
+from graphdiff.draw.subject import Item
 
 if TYPE_CHECKING:
     import graphviz
 
 _LABEL = 28  # characters of a leaf or result
+_WIDTH = 46  # the least width of a wire in points
+_ROOMY = 7  # characters that leave room in it
 _CIRCLE = 4  # glyphs of at most so many characters fit into the circle
 _GRAPH = {
     "rankdir": "LR",
@@ -58,11 +61,16 @@ class _Writer:
             self._write_operator(operator)
         for point in self.circuit.points:
             self.clusters[point.inside].node(
-                point.id, label="", shape="point", width="0.09", color=palette.INK, tooltip=markup.tip(point.tooltip)
+                point.id,
+                label="",
+                shape="point",
+                width="0.09",
+                color=palette.INK,
+                tooltip=markup.tip(point.tooltip),
             )
         for wire in self.circuit.wires:
             self.clusters[wire.inside].node(
-                wire.id, label=_wire_table(wire), shape="plain", tooltip=markup.tip(wire.tooltip)
+                wire.id, label=_wire_table(wire), tooltip=markup.tip(wire.tooltip), **_wire_shape(wire)
             )
         self._close_clusters()
         self._keep_order()
@@ -74,7 +82,9 @@ class _Writer:
         legend = markup.font(markup.GAP.join(_legend(self.circuit)), palette.LEGEND, 10)
         if title:
             heading = markup.font(f"<B>{markup.escape(title)}</B>", palette.TITLE, 15)
-            legend = markup.table(markup.row(markup.cell(heading)), markup.row(markup.cell(legend)), CELLPADDING=2)
+            legend = markup.table(
+                markup.row(markup.cell(heading)), markup.row(markup.cell(legend)), CELLPADDING=2
+            )
         self.dot.attr(label=markup.label(legend), labelloc="t" if title else "b")
 
     def _open_clusters(self) -> None:
@@ -118,7 +128,7 @@ class _Writer:
         self.clusters[operator.inside].node(
             operator.id,
             label=markup.label(_italic_operands(operator.glyph)),
-            fontsize=str({1: 17, 2: 13, 3: 13, 4: 10.5}.get(length, 12)),
+            fontsize=str({1: 17, 2: 13, 3: 13, 4: 10}.get(length, 12)),
             style="filled" if length <= _CIRCLE and not operator.backward else "rounded,filled",
             fillcolor=palette.BACKWARD if operator.backward else palette.OPERATOR,
             tooltip=markup.tip(operator.tooltip),
@@ -129,11 +139,15 @@ class _Writer:
         """Hold the leaves of the forward pass in the order in which they were made."""
         if self.show == "backward":
             return
-        held = [leaf for leaf in self.circuit.leaves if not leaf.inside and not (leaf.backward and self.show == "both")]
+        held = [
+            leaf
+            for leaf in self.circuit.leaves
+            if not leaf.inside and not (leaf.backward and self.show == "both")
+        ]
         for prefix in ("n", "w"):
             ids = [prefix + leaf.id[1:] for leaf in held]
             group = markup.same_rank()
-            for one, next in zip(ids, ids[1:], strict=False):
+            for one, next in itertools.pairwise(ids):
                 group.edge(one, next)
             if len(ids) > 1:
                 self.dot.subgraph(group)
@@ -142,13 +156,17 @@ class _Writer:
         tooltip = markup.tip(wire.tooltip)
         arrow = "normal" if wire.into in ("operator", "result") else "none"
         if wire.backward and self.show == "both":  # drawn from right to left, under the forward pass
-            self.dot.edge(f"{wire.id}:e", wire.tail, arrowhead="none", tailclip="false", weight="8", tooltip=tooltip)
+            self.dot.edge(
+                f"{wire.id}:e", wire.tail, arrowhead="none", tailclip="false", weight="8", tooltip=tooltip
+            )
             if wire.head:
                 self.dot.edge(
                     wire.head, f"{wire.id}:w", dir="back", arrowtail=arrow, headclip="false", tooltip=tooltip
                 )
             return
-        self.dot.edge(wire.tail, f"{wire.id}:w", arrowhead="none", headclip="false", weight="8", tooltip=tooltip)
+        self.dot.edge(
+            wire.tail, f"{wire.id}:w", arrowhead="none", headclip="false", weight="8", tooltip=tooltip
+        )
         if wire.head:
             self.dot.edge(f"{wire.id}:e", wire.head, arrowhead=arrow, tailclip="false", tooltip=tooltip)
 
@@ -160,19 +178,33 @@ class _Writer:
             self.dot.edge(forward, backward, style="invis", minlen="0")
 
 
+def _wire_shape(wire: Wire) -> dict[str, str]:
+    """The shape that edges meet: for a table of the least width one that is a little smaller than the table.
+
+    In a column with wider tables ``dot`` ends edges a point short of the rule, and there would be a gap.
+    """
+    if wire.local or max(len(wire.above), len(wire.below)) > _ROOMY:
+        return {"shape": "plain"}
+    side = f"{(_WIDTH - 2) / 72:.3f}"
+    return {"shape": "none", "margin": "0", "fixedsize": "shape", "width": side, "height": side}
+
+
 def _wire_table(wire: Wire) -> str:
     color = palette.GRADIENT
     above = [_number(wire.above, palette.VALUE, "BOTTOM")]
     below = [_number(wire.below, palette.LEGEND if wire.below == NO_GRADIENT else color, "TOP")]
     if wire.local:
         above.append(_number("", palette.GREY, "BOTTOM", 36))
-        below.append(_number(f"×{wire.local}", palette.GREY, "TOP", 36, size=9))
+        below.append(_number(f"×{words.short(wire.local)}", palette.GREY, "TOP", 36, size=9))
     rule = markup.row(*above) + "<HR/>" + markup.row(*below)
     return markup.label(markup.table(rule, CELLPADDING=1, COLOR=palette.INK))
 
 
-def _number(text: str, color: str, side: str, width: int = 46, size: float = 0) -> str:
-    content = markup.font(markup.escape(text), color, size)
+def _number(text: str, color: str, side: str, width: int = _WIDTH, size: float = 0) -> str:
+    text = markup.escape(text)
+    if len(text) > _ROOMY:
+        text = f"{markup.BLANK}{text}{markup.BLANK}"  # or an arrow would touch it
+    content = markup.font(text, color, size)
     # Both rows are equally high, so that the rule between them is level with the ports.
     return markup.cell(content, ALIGN="CENTER", WIDTH=width, HEIGHT=20, VALIGN=side)
 
@@ -199,7 +231,11 @@ def _heading(item: Item) -> str:
 
 def _legend(circuit: Circuit) -> Iterable[str]:
     subject = circuit.subject
-    what = "value" if any(item.value is not None for item in subject.items) else "shape"
+    what = (
+        "value"
+        if any(item.value is not None for item in subject.items if item.node.role != "constant")
+        else "shape"
+    )
     of = markup.escape(words.subscripted(words.short(subject.of)))
     below = markup.font(f"below: gradient ∂{of}/∂·", palette.GRADIENT)
     if subject.show != "backward" or any(wire.above for wire in circuit.wires):

@@ -94,7 +94,7 @@ def _segments(operations: Sequence[int], budget: int) -> Iterator[Group]:
 def _acyclic(
     subject: Subject, operations: Sequence[int], key: Callable[[int], Hashable]
 ) -> list[tuple[int, ...]]:
-    """Operations by key, without cycles between groups; those in a cycle are split, at last into single ones."""
+    """Operations by key, without cycles between groups; those in one are split, at last into single ones."""
     owner: dict[int, Hashable] = {i: key(i) for i in operations}
     for split in (_visits, lambda subject, members: [(i,) for i in members]):
         tangled = _tangled(subject, owner)

@@ -48,7 +48,7 @@ def tip(text: str) -> str:
     import graphviz
 
     # Graphviz itself turns entities in plain strings into characters.
-    return graphviz.escape(clean(text).replace("&", "&amp;") or " ")
+    return graphviz.escape(clean(text).replace("&", "&amp;") or " ")  # type: ignore[no-any-return]
 
 
 def escape(text: str) -> str:

@@ -80,8 +80,10 @@ class _Builder:
         self.subject = subject
         self.items = subject.items
         self.overview = Overview(subject)
+        self.forward = subject.show == "forward"
         self.home: dict[int, str] = {}
         leaves = [i for i in range(len(self.items)) if self._is_shown_leaf(i)]
+        self.names = subject.names(leaves)
         self.leaves = [tuple(leaves)] if len(leaves) > _MOST_ENDS else [(i,) for i in leaves]
         ends = len(self.leaves) + min(len(subject.outputs), _MOST_ENDS)
         self.groups = fold(subject, max(1, budget - ends))
@@ -120,10 +122,10 @@ class _Builder:
     def _add_leaves(self) -> None:
         for members in self.leaves:
             items = [self.items[i] for i in members]
-            title = self.subject.labels[members[0]]
-            kind = items[0].node.role if items[0].node.name else ""
+            title = self.names[members[0]]
+            kind: str = items[0].node.role if items[0].node.name else ""
             if len(members) > 1:
-                title, kind = f"{len(members):,} inputs", _listing([self.subject.labels[i] for i in members])
+                title, kind = f"{len(members):,} inputs", _listing([self.names[i] for i in members])
             self.home.update(dict.fromkeys(members, f"n{members[0]}"))
             fill: Fill = "backward" if items[0].backward else "input"
             tooltip = f"{title}: {words.spec(items[0].node.spec)}" if len(members) == 1 else title
@@ -148,12 +150,12 @@ class _Builder:
             _tooltip(group, items, names),
             fill,
             sum(p.node.spec.size for p in parameters),
-            self._norm([p.gradient for p in parameters]) if parameters else None,
+            self._norm([p.gradient for p in parameters]) if parameters and self.forward else None,
         )
 
     def _title(self, group: Group, items: Sequence[Item], names: Sequence[str]) -> tuple[str, str]:
         if group.scope:
-            mark = "∂ " if items[0].backward and self.subject.show != "forward" else ""
+            mark = "∂ " if items[0].backward and not self.forward else ""
             return mark + group.scope[-1], _kinds(names)
         if len(items) > 1:
             return f"{len(items):,} operations", _counted(names)
@@ -179,7 +181,7 @@ class _Builder:
 
     def _results(self) -> dict[int, str]:
         """The results that are an operation in a box of its own, which then is the result's box."""
-        alone = {group.members[0] for group in self.groups if len(group.members) == 1 and not group.around}
+        alone = {g.members[0] for g in self.groups if len(g.members) == 1 and not g.around and not g.scope}
         used = [i for i, _ in self.subject.outputs]
         return {
             i: self._result_title(i, label)
@@ -229,9 +231,9 @@ class _Builder:
         first = self.items[next(iter(tensors))]
         text = words.shape(first.node.spec.shape) if len(tensors) == 1 else f"{len(tensors)} tensors"
         gradient = None
-        if self.subject.record is not None and first.record is not None:
+        if self.subject.record is not None and self.forward and first.node.role != "constant":
             gradient = self._norm([self._gradient(i, uses) for i, uses in tensors.items()])
-        return Link(tail, head, text, gradient, first.backward and self.subject.show != "forward")
+        return Link(tail, head, text, gradient, first.backward and not self.forward)
 
     def _gradient(self, i: int, uses: Sequence[tuple[int, int]]) -> Array | None:
         """What the uses passed back; all that arrived where there are no others."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from graphdiff.draw import markup, palette, words
@@ -34,9 +35,16 @@ def modules_dot(overview: Overview, title: str = "") -> str:
     """The overview as DOT text."""
     dot = markup.digraph(_GRAPH, _NODE, _EDGE)
     _write_heading(dot, title, overview.facts)
+    next_to = {(one.id, other.id) for one, other in itertools.pairwise(overview.boxes)}
+    skips = [
+        link for link in overview.links if _skips(link, overview) and (link.tail, link.head) not in next_to
+    ]
+    for link in skips:  # what is written first comes to stand on the left, where no other label is in its way
+        _write_link(dot, link)
     _write_boxes(dot, overview)
     for link in overview.links:
-        _write_link(dot, link)
+        if link not in skips:
+            _write_link(dot, link, straight=(link.tail, link.head) in next_to)
     if overview.subject.record is not None and overview.subject.show == "forward":
         _write_legend(dot, overview)
     return str(dot.source)
@@ -82,10 +90,12 @@ def _cluster(number: int, path: tuple[str, ...]) -> graphviz.Digraph:
 def _table(box: Box) -> str:
     title = markup.font(f"<B>{markup.escape(words.short(box.title, 28))}</B>", size=12)
     kind = markup.font(markup.escape(words.short(box.kind, 48)), palette.GREY, 10)
-    rows = [markup.row(markup.cell(title, ALIGN="LEFT", WIDTH=90), markup.cell(kind, ALIGN="RIGHT", WIDTH=120))]
-    if box.gradient is not None:
+    rows = [
+        markup.row(markup.cell(title, ALIGN="LEFT", WIDTH=90), markup.cell(kind, ALIGN="RIGHT", WIDTH=120))
+    ]
+    if box.parameters:
         count = markup.font(f"{words.count(box.parameters)} params", palette.GREY, 10)
-        chip = markup.cell(_chips(box.gradient), ALIGN="RIGHT")
+        chip = markup.cell(_chips(box.gradient) if box.gradient else "", ALIGN="RIGHT")
         rows.append(markup.row(markup.cell(count, ALIGN="LEFT"), chip))
     return markup.label(
         markup.table(
@@ -111,7 +121,7 @@ def _chip(gradient: Norm, prefix: str = "") -> str:
     return markup.cell(text, BGCOLOR=fill)
 
 
-def _write_link(dot: graphviz.Digraph, link: Link) -> None:
+def _write_link(dot: graphviz.Digraph, link: Link, straight: bool = False) -> None:
     ahead = palette.GRADIENT if link.backward else palette.VALUE
     rows = []
     if link.text:
@@ -123,7 +133,15 @@ def _write_link(dot: graphviz.Digraph, link: Link) -> None:
         back = palette.of_line(palette.of_norm(link.gradient.value))
         flows = {"color": f"{ahead}:{back}", "dir": "both", "arrowhead": "normal", "arrowtail": "normal"}
     label = markup.label(markup.table(*rows, CELLSPACING=2, CELLPADDING=1)) if rows else None
+    if straight:
+        flows["weight"] = "8"
     dot.edge(link.tail, link.head, label=label, tooltip=markup.tip(link.text), labeltooltip=" ", **flows)
+
+
+def _skips(link: Link, overview: Overview) -> bool:
+    """Whether a link leads around boxes that lie between its ends, as a residual connection does."""
+    branches = sum(other.tail == link.tail for other in overview.links) > 1
+    return branches and sum(other.head == link.head for other in overview.links) > 1
 
 
 def _beside(cell: str) -> str:

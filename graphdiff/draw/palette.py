@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -44,7 +45,7 @@ def of_norm(value: float) -> str:
     if value == 0:
         return PAPER
     power = min(max(math.log10(value), SCALE[0][0]), SCALE[-1][0])
-    for (low, start), (high, end) in zip(SCALE, SCALE[1:], strict=False):
+    for (low, start), (high, end) in itertools.pairwise(SCALE):
         if power <= high:
             return _between(start, end, (power - low) / (high - low))
     raise AssertionError("a power of ten within the scale")

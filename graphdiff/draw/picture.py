@@ -92,7 +92,8 @@ def _write(path: Path, content: bytes) -> None:
         os.replace(beside, path)
     except OSError as problem:
         raise DrawingError(
-            f"{path} cannot be written: {problem.strerror or problem}", fix="choose a folder that exists and is yours"
+            f"{path} cannot be written: {problem.strerror or problem}",
+            fix="choose a folder that exists and is yours",
         ) from problem
     finally:
         with contextlib.suppress(OSError):

@@ -7,16 +7,14 @@ picture depends on anything else, so that the same graph gives the same text.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
 from graphdiff.autodiff import Backward
-from graphdiff.autodiff.walk import ancestors, graph_of, node_of
 from graphdiff.draw import words
 from graphdiff.errors import ArgumentError, GradientError
 from graphdiff.graph import Graph, Node
@@ -69,16 +67,18 @@ class Item:
 
     def local(self, argnum: int) -> str:
         """The local gradient of an edge as text: numbers where they are few, else the formula, else ""."""
-        assert self.node.primitive is not None
-        formula = self.node.primitive.formula
-        if self.record is not None and self.tensor is not None and self.tensor.data is not None:
-            if self.tensor.size * self.tensor.inputs[argnum].size <= words.MOST_LISTED:
-                try:
-                    found = values_of(self.record.local(self.tensor, argnum))
-                except (GradientError, ArgumentError):
-                    return ""
+        primitive, t = self.node.primitive, self.tensor
+        if primitive is None or t is None or self.record is None:
+            return ""
+        entries = t.size if primitive.elementwise else t.size * t.inputs[argnum].size
+        try:
+            if entries <= words.MOST_LISTED:
+                found = values_of(self.record.local(t, argnum))
                 return "" if found is None else words.array(found)
-        return formula[min(argnum, len(formula) - 1)] if formula else ""
+            self.record.passed(t, argnum)
+        except (GradientError, ArgumentError):
+            return ""
+        return primitive.formula[min(argnum, len(primitive.formula) - 1)] if primitive.formula else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ class Subject:
     Attributes:
         items: the nodes.
         outputs: the number of each result, and its label.
-        labels: what leaves are called.
+        labels: the names of the leaves, "" for those without one.
         show: which pass is drawn.
         record: the backward pass, where there is one.
         of: the label of what was differentiated.
@@ -112,6 +112,18 @@ class Subject:
                 found[operand].append((i, argnum))
         return found
 
+    def names(self, leaves: Sequence[int]) -> dict[int, str]:
+        """What to call the leaves that are shown: their names, else their roles, numbered if need be."""
+        roles: dict[str, list[int]] = {}
+        for i in leaves:
+            if not self.labels[i]:
+                roles.setdefault(self.items[i].node.role, []).append(i)
+        found = {i: self.labels[i] for i in leaves}
+        for role, nameless in roles.items():
+            for n, i in enumerate(nameless, 1):
+                found[i] = role if len(nameless) == 1 else f"{role}{n}"
+        return found
+
     @property
     def operations(self) -> int:
         return sum(item.node.primitive is not None for item in self.items)
@@ -121,70 +133,7 @@ def values_of(t: Tensor | None) -> Array | None:
     return None if t is None or t.data is None else t.numpy()
 
 
-def subject_of(target: Tensor | Backward | Graph, gradients: Backward | None, show: Show) -> Subject:
-    """What to draw of a target.
-
-    Raises:
-        ArgumentError: nothing that can be drawn, gradients of another graph, or a backward pass asked for
-            where none is given.
-    """
-    if isinstance(target, Backward):
-        if gradients is not None and gradients is not target:
-            raise ArgumentError("two records of a backward pass", fix="give one: draw(back)")
-        gradients, target = target, target.output
-    if show not in ("forward", "backward", "both"):
-        raise ArgumentError(f"show={show!r} is unknown", fix="use 'forward', 'backward' or 'both'")
-    if show != "forward":
-        if gradients is None:
-            raise ArgumentError(
-                "there is no backward pass to show", fix="back = f.backward(), then draw(back, show=...)"
-            )
-        return _of_backward(gradients, show)
-    if isinstance(target, Graph):
-        return _of_graph(target, gradients)
-    if not isinstance(target, Tensor):
-        raise ArgumentError(
-            f"a {type(target).__name__} cannot be drawn",
-            fix="give a tensor, the record that backward() returns, or a graph",
-        )
-    return _of_tensor(target, gradients)
-
-
-def _of_tensor(target: Tensor, record: Backward | None) -> Subject:
-    if record is not None:
-        record.tensor(target)  # raises where the record is of another graph
-    tensors = ancestors(target)
-    return _of_nodes(graph_of([target], tensors), {t.id: t for t in tensors}, record)
-
-
-def _of_graph(graph: Graph, record: Backward | None) -> Subject:
-    if record is None:
-        return _of_nodes(graph, graph.constants, None)
-    return _of_nodes(graph, {node.id: record.tensor(node.id) for node in graph}, record)
-
-
-def _of_backward(record: Backward, show: Show) -> Subject:
-    forward = {node.id for node in record.forward_graph}
-    graph = record.graph
-    of = _name(graph[record.output.id])
-    names: dict[int, list[str]] = {}
-    for t in record.wanted:
-        names.setdefault(record[t].id, []).append(_derivative(of, _name(node_of(t))))
-    outputs = [(i, " = ".join(all_names)) for i, all_names in names.items()]
-    if show == "both":
-        outputs.insert(0, (record.output.id, of))
-        graph = _name_lent(graph, forward, record.output.id)
-    else:
-        graph = _cut(graph, forward, record.output.id)
-    seed = record[record.output].id
-    subject = _of_nodes(graph, record.tensors, None, outputs=outputs, forward=forward)
-    labels = {
-        i: _derivative(of, of) if subject.items[i].node.id == seed else name for i, name in subject.labels.items()
-    }
-    return replace(subject, labels=labels, show=show, record=record, of=of)
-
-
-def _of_nodes(
+def of_nodes(
     graph: Graph,
     tensors: Mapping[int, Tensor],
     record: Backward | None,
@@ -207,7 +156,7 @@ def _of_nodes(
     return Subject(
         items,
         [(place[i], label) for i, label in outputs],
-        _leaf_labels(items),
+        {i: words.clean(item.node.name) for i, item in enumerate(items) if item.node.primitive is None},
         record=record,
         of=UNNAMED if record is None else words.clean(record.output.name) or UNNAMED,
     )
@@ -218,65 +167,3 @@ def _named_outputs(graph: Graph) -> list[tuple[int, str]]:
     unnamed = [i for i in ids if not words.clean(graph[i].name)]
     fallback = {i: UNNAMED if len(unnamed) == 1 else f"{UNNAMED}{n}" for n, i in enumerate(unnamed, 1)}
     return [(i, fallback.get(i) or graph[i].name) for i in ids]
-
-
-def _name_lent(graph: Graph, forward: set[int], output: int) -> Graph:
-    """The graph with names v1, v2, … for the nameless forward values that the backward pass uses."""
-    lent = {i for node in graph if node.id not in forward for i in node.inputs} & forward
-    taken = {node.name for node in graph}
-    free = (name for n in itertools.count(1) if (name := f"v{n}") not in taken)
-    nodes = [
-        replace(node, name=next(free))
-        if node.id in lent and node.primitive and not node.name and node.id != output
-        else node
-        for node in graph
-    ]
-    return Graph(nodes, graph.outputs, graph.constants)
-
-
-def _cut(graph: Graph, forward: set[int], output: int) -> Graph:
-    """The backward pass alone; the forward values it uses become leaves."""
-    used = {i for node in graph if node.id not in forward for i in node.inputs}
-    results = tuple(i for i in graph.outputs if i not in forward)
-    nodes = []
-    for node in graph:
-        if node.id not in forward:
-            nodes.append(node)
-        elif node.id in used:
-            name = _name(node) if node.id == output else _expression(graph, node)
-            nodes.append(replace(node, primitive=None, inputs=(), name=name))
-    return Graph(nodes, results, graph.constants)
-
-
-def _expression(graph: Graph, node: Node) -> str:
-    """A forward value's name, or how it was computed, where that is short."""
-    if node.name or node.primitive is None:
-        return node.name
-    operands = [graph[i].name for i in node.inputs]
-    symbol = node.primitive.symbol
-    if len(operands) == 2 and len(symbol) == 1 and all(operands):
-        return f"{operands[0]}{symbol}{operands[1]}"
-    return f"{symbol}({operands[0] or '…'})" if len(operands) == 1 else f"{symbol}(…)"
-
-
-def _leaf_labels(items: Sequence[Item]) -> dict[int, str]:
-    """Names for the leaves; one without a name is called after its role, and numbered where it is not alone."""
-    leaves = [i for i, item in enumerate(items) if item.node.primitive is None]
-    labels = {i: words.clean(items[i].node.name) for i in leaves}
-    roles: dict[str, list[int]] = {}
-    for i in leaves:
-        if not labels[i]:
-            roles.setdefault(items[i].node.role, []).append(i)
-    for role, unnamed in roles.items():
-        for n, i in enumerate(unnamed, 1):
-            labels[i] = role if len(unnamed) == 1 else f"{role}{n}"
-    return labels
-
-
-def _derivative(of: str, by: str) -> str:
-    return f"∂{words.subscripted(words.short(of))}/∂{words.subscripted(words.short(by))}"
-
-
-def _name(node: Node) -> str:
-    return words.clean(node.name) or (UNNAMED if node.primitive is not None else node.role)
-

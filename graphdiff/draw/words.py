@@ -25,6 +25,7 @@ def number(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, np.integer)):
         return minus(str(value))
+    value = value or 0.0  # no minus before a zero
     return _special(value) or minus(f"{value:.2f}" if _plain(abs(value)) else _scientific(value))
 
 

@@ -31,8 +31,10 @@ class SGD(Optimizer):
     def initial(self, parameter: gd.Tensor) -> State:
         return {"velocity": gd.zeros_like(parameter)} if self.momentum else {}
 
-    def update(self, parameter: gd.Tensor, gradient: gd.Tensor, state: State) -> tuple[gd.Tensor, State]:
+    def update(
+        self, parameter: gd.Tensor, gradient: gd.Tensor, state: State, lr: gd.Tensor
+    ) -> tuple[gd.Tensor, State]:
         if not self.momentum:
-            return parameter - self.lr * gradient, {}
+            return parameter - lr * gradient, {}
         velocity = self.momentum * state["velocity"] + gradient
-        return parameter - self.lr * velocity, {"velocity": velocity}
+        return parameter - lr * velocity, {"velocity": velocity}

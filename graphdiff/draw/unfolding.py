@@ -15,7 +15,7 @@ from graphdiff.primitive import Composite
 from graphdiff.tensor import Tensor, abstract, leaf
 
 
-def unfold(subject: Subject, which: bool | Collection[str]) -> Subject:
+def unfold(subject: Subject, which: bool | str | Collection[str]) -> Subject:
     """The subject with composites replaced by what they are made of, and those inside them too.
 
     Args:
@@ -36,9 +36,7 @@ def _check(subject: Subject, names: Collection[str]) -> None:
     for name in names:
         if name not in composites:
             what = "is no composite" if name in found else "is not in this graph"
-            raise ArgumentError(
-                f"{name!r} {what}", fix=f"composites here: {', '.join(composites) or 'none'}"
-            )
+            raise ArgumentError(f"{name!r} {what}", fix=f"composites here: {', '.join(composites) or 'none'}")
 
 
 class _Unfolding:
@@ -57,7 +55,7 @@ class _Unfolding:
                 labels[place[i]] = self.subject.labels[i]
         for i, item in enumerate(self.items):
             if item.inside and item.node.primitive is None:
-                labels[i] = item.node.name or item.node.role
+                labels[i] = item.node.name
         return replace(
             self.subject,
             items=self.items,
@@ -69,12 +67,15 @@ class _Unfolding:
     def _add(self, item: Item) -> int:
         """Add an item, or what it is made of, and return the number of the node that has its value."""
         primitive = item.node.primitive
-        if not isinstance(primitive, Composite) or not (self.names is True or primitive.name in self.names):
+        if not isinstance(primitive, Composite) or not self._is_meant(primitive.name):
             self.items.append(item)
             return len(self.items) - 1
         number = len(self.clusters) + 1
         self.clusters[number] = item
         return self._add_inside(item, primitive, (*item.inside, number))
+
+    def _is_meant(self, name: str) -> bool:
+        return self.names if isinstance(self.names, bool) else name in self.names
 
     def _add_inside(self, item: Item, primitive: Composite, inside: tuple[int, ...]) -> int:
         operands = self._operands(item)
@@ -84,9 +85,8 @@ class _Unfolding:
         place = {t.id: i for t, i in zip(operands, item.inputs, strict=True)}
         for t in ancestors(result):
             if t.id not in place:
-                node = node_of(t)
-                if t is result:
-                    node = replace(node, name=item.node.name)
+                name = item.node.name if t is result else ""
+                node = replace(node_of(t), name=name, scope=item.node.scope, source=item.node.source)
                 inputs = tuple(place[x.id] for x in t.inputs)
                 place[t.id] = self._add(Item(node, inputs, t, record, item.backward, inside))
         return place[result.id]

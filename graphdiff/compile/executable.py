@@ -1,0 +1,139 @@
+"""Executables: a program as straight-line Python over a backend's kernels.
+
+This is what every backend gets without doing anything; one that knows better overrides
+:meth:`graphdiff.Backend.lower`.
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphdiff.backend import Array, Backend
+from graphdiff.compile.program import Program
+from graphdiff.errors import ArgumentError, GraphdiffError
+from graphdiff.graph import Node
+
+Run = Callable[[Sequence[Array]], Sequence[Array]]
+
+
+@dataclass(frozen=True)
+class Executable:
+    """A program ready to run.
+
+    Attributes:
+        run: arrays for the program's inputs -> arrays for its outputs.
+        source: the generated Python, to read.
+    """
+
+    run: Run
+    source: str
+
+
+def straight_line(program: Program, backend: Backend) -> Executable:
+    """One line per node, each value dropped after its last use."""
+    names: dict[str, Any] = {}
+    lines: list[tuple[str, Node | None]] = []
+    last = last_uses(program)
+    for node in program.nodes:
+        if node.primitive is None:
+            continue
+        kernel = backend.kernel(node.primitive)
+        if kernel is None:
+            raise backend.missing(node.primitive)
+        lines.append((f"v{node.id} = {call(node, kernel, names)}", node))
+        dead = [
+            f"v{i}"
+            for i in dict.fromkeys(node.inputs)
+            if last.get(i) == node.id and i not in program.constants
+        ]
+        if dead:
+            lines.append((f"del {', '.join(dead)}", None))
+    return assemble(program, lines, names)
+
+
+def last_uses(program: Program) -> dict[int, int]:
+    """id -> id of the node that uses it last; outputs are never used last."""
+    last = {i: node.id for node in program.nodes for i in node.inputs}
+    for i in program.outputs:
+        last.pop(i, None)
+    return last
+
+
+def call(node: Node, kernel: Callable[..., Array], names: dict[str, Any]) -> str:
+    """The call of a kernel, its parameters bound by name."""
+    assert node.primitive is not None
+    function = f"k_{node.primitive.name}"
+    if names.setdefault(function, kernel) is not kernel:
+        function = f"{function}_{node.id}"
+        names[function] = kernel
+    args = [f"v{i}" for i in node.inputs]
+    if node.params:
+        names[f"p{node.id}"] = dict(node.params)
+        args.append(f"**p{node.id}")
+    return f"{function}({', '.join(args)})"
+
+
+def assemble(
+    program: Program,
+    lines: Sequence[tuple[str, Node | None]],
+    names: Mapping[str, Any],
+    enter: str = "",
+) -> Executable:
+    """Compile lines to a function; an error in one is put down to its node.
+
+    Args:
+        enter: a ``with`` statement around the body.
+    """
+    constants = {f"v{i}": t.data for i, t in program.constants.items()}
+    arguments = "".join(f"v{i}, " for i in program.inputs)
+    indent = "    "
+    text = ["def program(arguments):"]
+    if arguments:
+        text.append(f"{indent}{arguments}= arguments")
+    if enter:
+        text.append(f"{indent}{enter}")
+        indent += "    "
+    at = {}
+    for line, node in lines:
+        if node is not None:
+            at[len(text) + 1] = node
+            comment = f"  # {node.spec!r}{'  ' + node.scope if node.scope else ''}"
+            text.append(f"{indent}{line}{comment}")
+        else:
+            text.append(f"{indent}{line}")
+    text.append(f"{indent}return ({''.join(f'v{i}, ' for i in program.outputs)})")
+    source = "\n".join(text) + "\n"
+    file = f"<graphdiff program {id(text):x}>"
+    scope = {**constants, **names}
+    exec(compile(source, file, "exec"), scope)
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    return Executable(_located(scope["program"], file, at, {n.id: n for n in program.nodes}), source)
+
+
+def _located(program: Run, file: str, at: Mapping[int, Node], nodes: Mapping[int, Node]) -> Run:
+    def run(arguments: Sequence[Array]) -> Sequence[Array]:
+        try:
+            return program(arguments)
+        except (GraphdiffError, IndexError, ValueError, TypeError, OverflowError) as problem:
+            error = problem if isinstance(problem, GraphdiffError) else ArgumentError(f"{problem}")
+            node = at.get(_line_in(problem, file))
+            if node is not None and node.primitive is not None:
+                inputs = ", ".join(f"{nodes[i].label}: {nodes[i].spec!r}" for i in node.inputs if i in nodes)
+                error.locate(node.primitive.name, inputs, node.source)
+            if error is problem:
+                raise
+            raise error from problem
+
+    return run
+
+
+def _line_in(problem: BaseException, file: str) -> int:
+    trace = problem.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == file:
+            return trace.tb_lineno
+        trace = trace.tb_next
+    return -1

@@ -1,0 +1,161 @@
+"""``compile``: a function traced once per kind of argument, optimised, and handed to a backend."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Hashable, Sequence
+from functools import update_wrapper
+from typing import Any
+
+from graphdiff.backend import Backend, current_backend
+from graphdiff.compile.executable import Executable
+from graphdiff.compile.passes import optimized
+from graphdiff.compile.program import Program, program_of
+from graphdiff.compile.trace import Traced, abstracted, is_array, trace_call
+from graphdiff.errors import ArgumentError
+from graphdiff.graph import Graph
+from graphdiff.pytree import Structure, flatten
+from graphdiff.tensor import LEAF, Tensor, as_tensor, next_id
+
+_Key = tuple[Hashable, ...]
+_log = logging.getLogger("graphdiff.compile")
+if "compile" in os.environ.get("GRAPHDIFF_LOG", "").split(","):
+    logging.basicConfig(format="%(name)s: %(message)s")
+    _log.setLevel(logging.INFO)
+
+
+class Compiled:
+    """A compiled function; call it like the function it was made from.
+
+    Attributes:
+        traces: how often the function was traced.
+    """
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        self._fn = fn
+        self._cache: dict[_Key, _Entry] = {}
+        self._latest: _Entry | None = None
+        self.traces = 0
+        update_wrapper(self, fn)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        leaves, structure = flatten((args, kwargs))
+        backend = _home(leaves)
+        key = (structure, backend, *(_kind(leaf) for leaf in leaves))
+        entry = self._cache.get(key)
+        if entry is None:
+            entry = self._cache[key] = self._build(leaves, structure, backend, key)
+        self._latest = entry
+        return entry(leaves)
+
+    def _build(self, leaves: Sequence[Any], structure: Structure, backend: Backend, key: _Key) -> _Entry:
+        if _log.isEnabledFor(logging.INFO):
+            _log.info("%s traced: %s", getattr(self._fn, "__name__", "function"), self._why(key))
+        self.traces += 1
+        traced = trace_call(self._fn, [abstracted(leaf) for leaf in leaves], structure)
+        # Objects whose identity is part of the key must live as long as the key.
+        return _Entry(traced, backend, [leaf for leaf in leaves if not is_array(leaf)])
+
+    def _why(self, key: _Key) -> str:
+        if not self._cache:
+            return "first call"
+        alike = [known for known in self._cache if known[0] == key[0] and len(known) == len(key)]
+        if not alike:
+            return "arguments of another structure"
+        changes = [[(a, b) for a, b in zip(known, key, strict=True) if a != b] for known in alike]
+        return "; ".join(f"{old} became {new}" for old, new in min(changes, key=len))
+
+    @property
+    def graph(self) -> Graph:
+        """The optimised graph of the latest call, to draw and to look at.
+
+        Raises:
+            ArgumentError: not called yet.
+        """
+        return self._last().program.graph
+
+    @property
+    def source(self) -> str:
+        """The generated program of the latest call.
+
+        Raises:
+            ArgumentError: not called yet.
+        """
+        return self._last().executable.source
+
+    def _last(self) -> _Entry:
+        if self._latest is None:
+            raise ArgumentError(
+                "the function was not called yet, so there is no graph of it", fix="call it once"
+            )
+        return self._latest
+
+
+class _Entry:
+    """One traced and lowered variant of a function."""
+
+    def __init__(self, traced: Traced, backend: Backend, kept: Sequence[Any]) -> None:
+        self._traced = traced
+        self._backend = backend
+        self._kept = kept
+        ids = (*traced.inputs, *(i for _, i in traced.read))
+        self.program: Program = optimized(program_of(traced.graph, ids), backend)
+        self.executable: Executable = backend.lower(self.program)
+        self._specs = [traced.graph[i].spec for i in traced.graph.outputs]
+
+    def __call__(self, leaves: Sequence[Any]) -> Any:
+        arrays = [_array(leaf, self._backend) for leaf in leaves if is_array(leaf)]
+        arrays += [cell.data for cell, _ in self._traced.read]
+        results = self.executable.run(arrays)
+        count = len(results) - len(self._traced.written)
+        for cell, data in zip(self._traced.written, results[count:], strict=True):
+            cell.data = data
+            cell.changed_at = next_id()
+        constant = LEAF["constant"]
+        return self._traced.rebuild(
+            [
+                Tensor(data, spec, self._backend, None, (), {}, constant, None, False)
+                for data, spec in zip(results[:count], self._specs, strict=False)
+            ]
+        )
+
+
+def _kind(leaf: Any) -> Hashable:
+    """What a trace depends on: the spec of data, the value of a plain Python argument, the identity of
+    anything else."""
+    if isinstance(leaf, Tensor) and not leaf.is_cell:
+        return leaf.spec
+    if is_array(leaf):
+        return as_tensor(leaf).spec
+    if isinstance(leaf, (int, float, bool, str, bytes, type(None))):
+        return type(leaf), leaf
+    return type(leaf), id(leaf)
+
+
+def _array(leaf: Any, backend: Backend) -> Any:
+    t = as_tensor(leaf)
+    return t.data if t.backend is backend else backend.asarray(t.numpy(), t.dtype)
+
+
+def _home(leaves: Sequence[Any]) -> Backend:
+    for leaf in leaves:
+        if isinstance(leaf, Tensor):
+            return leaf.backend
+    return current_backend()
+
+
+def compile(fn: Callable[..., Any]) -> Compiled:
+    """A function that runs as one optimised graph.
+
+    The function is traced once for each combination of argument structure, shapes and dtypes, plain Python
+    arguments and backend. Tensors and arrays are inputs of the graph; numbers, strings and modules are
+    built in. Cells (parameters, optimizer state, the learning rate) are read and written by every call.
+    Results carry no history.
+
+    What it gives equals what the function gives eagerly: to the last bit on NumPy.
+
+    Raises:
+        TracingError: on the first call, a function that needs the value of a tensor (``if x > 0``).
+    """
+    return Compiled(fn)

@@ -1,0 +1,128 @@
+"""From what the user gives to what is drawn: a tensor, a backward pass, or a graph."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+from graphdiff.autodiff import Backward
+from graphdiff.autodiff.walk import ancestors, graph_of
+from graphdiff.draw import words
+from graphdiff.draw.subject import UNNAMED, Show, Subject, of_nodes
+from graphdiff.errors import ArgumentError
+from graphdiff.graph import Graph, Node
+from graphdiff.tensor import Tensor
+
+
+def subject_of(target: Tensor | Backward | Graph, gradients: Backward | None, show: Show) -> Subject:
+    """What to draw of a target.
+
+    Raises:
+        ArgumentError: nothing that can be drawn, gradients of another graph, or a backward pass asked for
+            where none is given.
+    """
+    if isinstance(target, Backward):
+        if gradients is not None and gradients is not target:
+            raise ArgumentError("two records of a backward pass", fix="give one: draw(back)")
+        gradients, target = target, target.output
+    if show not in ("forward", "backward", "both"):
+        raise ArgumentError(f"show={show!r} is unknown", fix="use 'forward', 'backward' or 'both'")
+    if show != "forward":
+        if gradients is None:
+            raise ArgumentError(
+                "there is no backward pass to show", fix="back = f.backward(), then draw(back, show=...)"
+            )
+        return _of_backward(gradients, show)
+    if isinstance(target, Graph):
+        return _of_graph(target, gradients)
+    if not isinstance(target, Tensor):
+        raise ArgumentError(
+            f"a {type(target).__name__} cannot be drawn",
+            fix="give a tensor, the record that backward() returns, or a graph",
+        )
+    return _of_tensor(target, gradients)
+
+
+def _of_tensor(target: Tensor, record: Backward | None) -> Subject:
+    if record is not None:
+        record.tensor(target)  # raises where the record is of another graph
+    tensors = ancestors(target)
+    return of_nodes(graph_of([target], tensors), {t.id: t for t in tensors}, record)
+
+
+def _of_graph(graph: Graph, record: Backward | None) -> Subject:
+    if record is None:
+        known = {i: t for i, t in graph.constants.items() if graph[i].role == "constant"}
+        return of_nodes(graph, known, None)
+    return of_nodes(graph, {node.id: record.tensor(node.id) for node in graph}, record)
+
+
+def _of_backward(record: Backward, show: Show) -> Subject:
+    forward = {node.id for node in record.forward_graph}
+    output = record.output.id
+    of = words.clean(record.output.name) or UNNAMED
+    named = _name_lent if show == "both" else _cut
+    results = [(i, " = ".join(labels)) for i, labels in _gradient_labels(record, of).items()]
+    if show == "both":
+        results.insert(0, (output, of))
+    subject = of_nodes(named(record.graph, forward, output), record.tensors, None, results, forward)
+    seed = record[record.output].id
+    special = {output: of, seed: _derivative(of, of)}
+    labels = {i: special.get(subject.items[i].node.id, label) for i, label in subject.labels.items()}
+    return replace(subject, labels=labels, show=show, record=record, of=of)
+
+
+def _gradient_labels(record: Backward, of: str) -> dict[int, list[str]]:
+    """What each gradient that was asked for is called; one node may be several of them."""
+    graph = record.forward_graph
+    subject = of_nodes(graph, {}, None)
+    names = {node.id: _expression(graph, node) for node in graph}
+    names |= {subject.items[i].node.id: label for i, label in subject.names([*subject.labels]).items()}
+    names[record.output.id] = of
+    found: dict[int, list[str]] = {}
+    for t in record.wanted:
+        by = names.get(t.id) or t.label  # the output may not depend on it
+        found.setdefault(record[t].id, []).append(_derivative(of, by))
+    return found
+
+
+def _name_lent(graph: Graph, forward: set[int], output: int) -> Graph:
+    """The graph with names v1, v2, … for the nameless forward values that the backward pass uses."""
+    lent = {i for node in graph if node.id not in forward for i in node.inputs} & forward
+    taken = {node.name for node in graph}
+    free = (name for n in itertools.count(1) if (name := f"v{n}") not in taken)
+    nodes = [
+        replace(node, name=next(free))
+        if node.id in lent and node.primitive and not node.name and node.id != output
+        else node
+        for node in graph
+    ]
+    return Graph(nodes, graph.outputs, graph.constants)
+
+
+def _cut(graph: Graph, forward: set[int], _: int) -> Graph:
+    """The backward pass alone; the forward values it uses become leaves."""
+    used = {i for node in graph if node.id not in forward for i in node.inputs}
+    used.update(graph.outputs[1:])  # a gradient may be a forward value, if the upstream gradient is one
+    nodes = []
+    for node in graph:
+        if node.id not in forward:
+            nodes.append(node)
+        elif node.id in used:
+            nodes.append(replace(node, primitive=None, inputs=(), name=_expression(graph, node)))
+    return Graph(nodes, graph.outputs[1:], graph.constants)
+
+
+def _expression(graph: Graph, node: Node) -> str:
+    """A forward value's name, or how it was computed, where that is short."""
+    if node.name or node.primitive is None:
+        return node.name
+    operands = [graph[i].name for i in node.inputs]
+    symbol = node.primitive.symbol
+    if len(operands) == 2 and len(symbol) == 1 and all(operands):
+        return f"{operands[0]}{symbol}{operands[1]}"
+    return f"{symbol}({operands[0] or '…'})" if len(operands) == 1 else f"{symbol}(…)"
+
+
+def _derivative(of: str, by: str) -> str:
+    return f"∂{words.subscripted(words.short(of))}/∂{words.subscripted(words.short(by))}"

@@ -1,0 +1,227 @@
+"""The module style: which boxes there are, what they say, and how large graphs fold."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from draw.reading import edges, heading, labels, needs_engine
+from hypothesis import given
+from hypothesis import strategies as st
+
+import graphdiff as gd
+from graphdiff.draw import draw, palette
+from graphdiff.draw.folding import fold
+from graphdiff.draw.target import subject_of
+
+
+def layer(x: gd.Tensor, sizes: tuple[int, int], scope: str, scale: float = 1.0) -> gd.Tensor:
+    with gd.scope(scope):
+        w = gd.Parameter(np.full(sizes, scale), "float64", name=f"{scope}.weight")
+        return gd.relu(gd.matmul(x, w))
+
+
+def perceptron(scale: float = 1.0) -> gd.Tensor:
+    x = gd.variable(np.ones((5, 8)), name="image")
+    hidden = layer(x, (8, 4), "features.0", scale)
+    return gd.mean(layer(hidden, (4, 2), "head"))
+
+
+def boxes(dot: str) -> dict[str, str]:
+    return {name: text for name, text in labels(dot).items() if name != "legend"}
+
+
+def clusters(dot: str) -> int:
+    return dot.count("subgraph cluster_")
+
+
+def acyclic(dot: str) -> bool:
+    waiting = set(edges(dot))
+    names = {name for edge in waiting for name in edge}
+    while names:
+        free = {name for name in names if not any(head == name for _, head in waiting)}
+        if not free:
+            return False
+        names -= free
+        waiting = {(tail, head) for tail, head in waiting if tail in names}
+    return True
+
+
+def test_a_box_per_scope() -> None:
+    dot = draw(perceptron().backward(), title="Perceptron").dot
+    assert boxes(dot) == {
+        "n0": "image input",
+        "b0": "0 matmul • relu 32 params ‖∇W‖ 5.7",
+        "b1": "head matmul • relu 8 params ‖∇W‖ 11",
+        "b2": "loss mean = 32",
+    }
+    assert edges(dot) == [("n0", "b0"), ("b0", "b1"), ("b1", "b2")]
+    assert heading(dot) == (
+        "Perceptron batch 5  ·  40 parameters  ·  loss 32  ·  5 operations shown as 3 boxes"
+    )
+    assert clusters(dot) == 1
+    assert "5×8" in dot
+    assert "‖∇‖" in dot
+
+
+def test_the_states_of_a_gradient_look_different() -> None:
+    f = perceptron()
+    assert draw(f).dot.count("no backward yet") == 3  # two layers and the heading
+    assert "legend" not in labels(draw(f).dot)
+    assert "∇‖ 0<" in draw(perceptron(0.0).backward()).dot
+
+    x = gd.variable(np.ones((5, 8)), name="x")
+    w, v = (gd.Parameter(np.ones((8, 8)), "float64", name=name) for name in "wv")
+    partly = gd.sum(gd.matmul(gd.matmul(x, w), v)).backward(wrt=[v])
+    dot = draw(partly).dot
+    assert "no gradient here" in dot
+    assert "‖∇‖ 0<" not in dot
+
+    dot = draw(gd.sum(gd.log(gd.matmul(x, gd.variable(-np.ones((8, 8)), name="u")))).backward()).dot
+    assert "NaN<" in dot or "∞<" in dot
+    x = gd.variable(np.full(8, np.nan), name="x")
+    dot = draw(gd.sum(x * x).backward()).dot
+    assert re.search(f'BGCOLOR="{palette.NOT_FINITE}"[^>]*><FONT[^>]*>‖∇‖ NaN', dot)
+
+
+def test_a_residual_connection_is_an_arrow_of_its_own() -> None:
+    x = gd.variable(np.ones((2, 4)), name="x")
+    hidden = layer(x, (4, 4), "stem")
+    out = gd.mean(layer(layer(hidden, (4, 4), "block.0"), (4, 4), "block.1") + hidden)
+    dot = draw(out.backward()).dot
+    assert set(edges(dot)) == {
+        ("n0", "b0"),
+        ("b0", "b1"),
+        ("b1", "b2"),
+        ("b2", "b3"),
+        ("b0", "b3"),
+        ("b3", "b4"),
+    }
+    # What passes along each way, and not the sum of both, is what is written on it.
+    passed = [float(text) for text in re.findall(r"‖∇‖ ([\d.]+)<", dot)]
+    assert len(passed) == 6
+
+
+def test_several_inputs_and_results() -> None:
+    a, b = gd.variable(np.ones((2, 5)), name="a"), gd.variable(np.ones((2, 5)), name="b")
+    graph = gd.Graph(
+        [node for t in (a + b, a * b) for node in _nodes(t)][:3] + _nodes(a * b)[2:],
+        (),
+    )
+    graph = gd.Graph(graph.nodes, tuple(node.id for node in graph.nodes if node.primitive))
+    dot = draw(graph).dot
+    assert list(boxes(dot).values())[:2] == ["a input", "b input"]
+    assert "no backward yet" not in dot
+    assert acyclic(dot)
+
+
+def _nodes(output: gd.Tensor) -> list[gd.Node]:
+    from graphdiff.autodiff.walk import ancestors, node_of
+
+    return [node_of(t) for t in ancestors(output)]
+
+
+def test_hundreds_of_inputs_are_one_box() -> None:
+    xs = [gd.variable(float(i), name=f"x{i}") for i in range(300)]
+    dot = draw(gd.sum(gd.stack(xs)).backward()).dot
+    assert "300 inputs" in dot
+    assert len(boxes(dot)) <= 60
+
+
+def test_data_given_as_constants_is_an_input_and_what_layers_make_is_not() -> None:
+    x = gd.tensor(np.ones((5, 8)))
+    with gd.scope("l"):
+        w = gd.Parameter(np.ones((8, 4)), "float64", name="l.weight")
+        f = gd.sum(gd.matmul(x, w) * gd.tensor(np.ones((5, 4))))
+    assert [text for text in boxes(draw(f).dot).values() if "constant" in text] == ["constant"]
+
+
+def test_a_scope_that_is_left_and_entered_again_is_two_boxes() -> None:
+    x = gd.variable(np.ones(5), name="x")
+    with gd.scope("a"):
+        y = gd.exp(x)
+    with gd.scope("b"):
+        y = gd.sin(y)
+    with gd.scope("a"):
+        y = gd.cos(y)
+    dot = draw(y).dot
+    assert list(boxes(dot).values())[1:4] == ["a exp", "b sin", "a cos"]
+    assert acyclic(dot)
+
+
+def test_the_deepest_scopes_fold_first() -> None:
+    x = gd.variable(np.ones((2, 4)), name="x")
+    for i in range(4):
+        for j in range(3):
+            x = layer(x, (4, 4), f"stage{i}.{j}.conv")
+    f = gd.mean(x)
+    counts = [len(boxes(draw(f, boxes=n).dot)) for n in (60, 20, 15, 14, 7)]
+    assert counts == [14, 14, 14, 6, 6]
+    assert "stage0" in boxes(draw(f, boxes=7).dot)["b0"]
+    assert "25 operations shown as 5 boxes" in draw(f, boxes=7).dot
+
+
+def test_ten_thousand_operations_without_a_scope_fold() -> None:
+    x = gd.variable(np.ones(5), name="x")
+    y = x
+    for _ in range(5_000):
+        y = gd.sin(y * 1.0)
+    dot = draw(y, style="module").dot
+    assert len(boxes(dot)) <= 60
+    assert "10,000 operations shown as 20 boxes" in dot
+    assert "500 operations" in dot
+    assert acyclic(dot)
+
+
+@needs_engine
+def test_what_is_folded_can_be_laid_out() -> None:
+    x = gd.variable(np.ones(5), name="x")
+    xs = [x]
+    for i in range(600):
+        with gd.scope(f"m{i}"):
+            xs.append(gd.sin(xs[-1]) + xs[len(xs) // 2])
+    picture = draw(gd.sum(xs[-1]).backward())
+    assert len(boxes(picture.dot)) <= 61
+    assert picture.svg
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["", "a", "a.b", "a.c", "b", "b.b.b"]), st.integers(0, 99)), max_size=40
+    ),
+    st.integers(1, 30),
+)
+def test_folding_keeps_every_operation_once_within_the_budget_and_without_cycles(
+    plan: list[tuple[str, int]], budget: int
+) -> None:
+    made = [gd.variable(np.ones(5), name="x")]
+    for scope, i in plan:
+        with gd.scope(scope) if scope else gd.scope("a.b"):
+            made.append(made[-1] + made[i % len(made)])
+    f = made[-1]
+    groups = fold(subject_of(f, None, "forward"), budget)
+    members = [i for group in groups for i in group.members]
+    graph_size = sum(node.primitive is not None for node in _as_graph(f))
+    assert sorted(members) == sorted(set(members))
+    assert len(members) == graph_size
+    assert len(groups) <= budget
+    assert acyclic(draw(f, style="module", boxes=budget).dot)
+
+
+def _as_graph(f: gd.Tensor) -> gd.Graph:
+    return gd.Graph(_nodes(f), (f.id,))
+
+
+def test_the_backward_pass_in_boxes() -> None:
+    dot = draw(perceptron().backward(), show="both").dot
+    assert "∂ head" in dot
+    assert palette.BACKWARD in dot
+    assert acyclic(dot)
+    assert draw(perceptron().backward(), show="backward").dot.startswith("digraph")
+
+
+def test_names_of_scopes_may_hold_anything() -> None:
+    with gd.scope('<b>&"\\n'):
+        y = gd.exp(gd.variable(np.ones(5), name="x"))
+    dot = draw(gd.sin(y)).dot
+    assert '<b>&"\\n exp' in boxes(dot).values()
