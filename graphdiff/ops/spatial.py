@@ -69,7 +69,7 @@ def padding_pairs(padding: Any, rank: int) -> Padding:
     if len(pairs) != rank or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
         raise ArgumentError(
             f"padding {padding!r} is not understood",
-            fix='give an integer of at least 0, one per axis, a pair (before, after) per axis, "same" or "valid"',
+            fix='give an integer of at least 0, one or a pair (before, after) per axis, "same" or "valid"',
         )
     return tuple((before, after) for before, after in pairs)
 
@@ -92,7 +92,7 @@ def places(n: int, span: int, stride: int, padding: Pair) -> int:
     """How many places a filter has along an axis, rounded down.
 
     Raises:
-        ShapeError: none.
+        ShapeError: the window is larger than the padded input.
     """
     free = n + sum(padding) - span
     if free < 0:
