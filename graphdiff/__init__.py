@@ -10,7 +10,7 @@
 
 from graphdiff import errors
 from graphdiff.autodiff import Backward, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from graphdiff.backend import Backend, backend
+from graphdiff.backend import Backend, backend, get_backend
 from graphdiff.cell import Cell
 from graphdiff.compile import Compiled, compile, make_graph
 from graphdiff.context import no_grad, scope
@@ -33,6 +33,7 @@ __version__ = "0.1.0"
 layers = Registry("layers")
 losses = Registry("losses")
 optimizers = Registry("optimizers")
+models = Registry("models")
 datasets = Registry("datasets")
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "draw",
     "errors",
     "from_dlpack",
+    "get_backend",
     "grad",
     "hessian",
     "hvp",
@@ -69,6 +71,7 @@ __all__ = [
     "layers",
     "losses",
     "make_graph",
+    "models",
     "no_grad",
     "optimizers",
     "scope",

@@ -11,13 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from graphdiff.dtypes import DType
 from graphdiff.errors import BackendError
-from graphdiff.graph import TensorSpec
+from graphdiff.graph import Shape, TensorSpec
 from graphdiff.plugins import Registry
 from graphdiff.primitive import Primitive
 
@@ -39,11 +40,13 @@ class Backend(ABC):
         kernels: primitive name -> ``kernel(*arrays, **params) -> array``. Operands have the dtypes that
             the primitive's shape rule saw; the result has the shape and dtype that the rule gave; no
             operand is changed. Composites may be left out: their decomposition runs then.
+        options: the other choices it was made with, defaults filled in.
     """
 
     name: ClassVar[str]
     device: str = "cpu"
     kernels: Mapping[str, Kernel]
+    options: Mapping[str, Any] = MappingProxyType({})
 
     @abstractmethod
     def is_array(self, value: Any) -> bool:
@@ -52,6 +55,10 @@ class Backend(ABC):
     @abstractmethod
     def asarray(self, value: Any, dtype: DType | None = None, *, copy: bool = False) -> Array:
         """An array from an array of any backend, a NumPy array, nested lists or a scalar."""
+
+    def full(self, shape: Shape, value: float, dtype: DType) -> Array:
+        """An array of one value; to be overridden where there is a way past the host's memory."""
+        return self.asarray(np.full(shape, value, dtype.host), dtype)
 
     @abstractmethod
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
@@ -96,8 +103,14 @@ def get_backend(name: str, **options: Any) -> Backend:
     """
     key = (name, tuple(sorted(options.items())))
     if key not in _instances:
-        _instances[key] = backends[name](**options)
+        made = backends[name](**options)
+        # Options left out and options spelled out, "cuda" and "cuda:0", mean one backend.
+        _instances[key] = next((b for b in _instances.values() if _alike(b, made)), made)
     return _instances[key]
+
+
+def _alike(one: Backend, other: Backend) -> bool:
+    return (type(one), one.device, one.options) == (type(other), other.device, other.options)
 
 
 def current_backend() -> Backend:

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from graphdiff import context
-from graphdiff.errors import ShapeError
+from graphdiff.errors import ShapeError, TracingError
 from graphdiff.graph import Role
-from graphdiff.tensor import Tensor, leaf, next_id
+from graphdiff.tensor import Tensor, leaf, next_id, present
+
+_GRAD = vars(Tensor)["grad"]  # the slot
 
 
 class Cell(Tensor):
@@ -43,7 +45,7 @@ class Cell(Tensor):
         Raises:
             ShapeError: another shape.
         """
-        new = value if isinstance(value, Tensor) else leaf(value, backend=self.backend, copy=True)
+        new = present(value) if isinstance(value, Tensor) else leaf(value, backend=self.backend, copy=True)
         if new.shape != self.shape:
             raise ShapeError(
                 f"{self.role} {self.label} is {self.spec!r}, the new value has shape {new.shape}",
@@ -57,6 +59,23 @@ class Cell(Tensor):
         else:
             self.data = new.data if new.backend is self.backend else leaf(new, backend=self.backend).data
             self.changed_at = next_id()
+
+    @property
+    def grad(self) -> Any:
+        """After ``backward()``, the gradient as a plain array.
+
+        Raises:
+            TracingError: in a compiled function, where gradients are read from the record.
+        """
+        if context.current().trace is not None:
+            raise TracingError(
+                f"{self.label}.grad is not known while tracing", fix="use backward()[parameter]"
+            )
+        return _GRAD.__get__(self)
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        _GRAD.__set__(self, value)
 
     def _value(self, wanted_by: str) -> Any:
         trace = context.current().trace

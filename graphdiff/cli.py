@@ -45,6 +45,35 @@ def demo(out: Path, seed: int, epochs: int) -> None:
     run(out, seed=seed, epochs=epochs)
 
 
+@main.command()
+@click.option("--workload", "workloads", multiple=True, help="Measure this one; all by default.")
+@click.option("--contestant", "contestants", multiple=True, help="Measure this one; all but torch.compile.")
+@click.option("--rounds", type=click.IntRange(min=2), default=7, show_default=True, help="Turns each takes.")
+@click.option(
+    "--json", "path", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here."
+)
+def bench(workloads: tuple[str, ...], contestants: tuple[str, ...], rounds: int, path: Path | None) -> None:
+    """Time whole training steps beside PyTorch's, as ratios in one run."""
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from graphdiff.bench import bench as measure
+    from graphdiff.bench import table
+    from graphdiff.bench.contestants import CONTESTANTS
+    from graphdiff.bench.workloads import WORKLOADS
+
+    usual = [name for name in CONTESTANTS if name != "torch.compile"]
+    result = measure(workloads or list(WORKLOADS), contestants or usual, rounds)
+    shown = Table("workload", "contestant", "ms a step", "÷ torch eager", "peak MiB")
+    for row in table(result):
+        shown.add_row(*row)
+    Console().print(shown)
+    if path is not None:
+        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
 @main.group()
 def plugins() -> None:
     """The plugins that are installed."""

@@ -12,6 +12,7 @@ from graphdiff.source import Source
 
 if TYPE_CHECKING:
     from graphdiff.cell import Cell
+    from graphdiff.module import Module
     from graphdiff.tensor import Tensor
 
 
@@ -21,6 +22,8 @@ class Tracing(Protocol):
     def read(self, cell: Tensor) -> Tensor: ...
 
     def write(self, cell: Cell, value: Tensor) -> None: ...
+
+    def notice(self, module: Module, training: bool) -> None: ...
 
 
 class Context(NamedTuple):

@@ -26,12 +26,14 @@ class DType(str):
         kind: ``"bool"``, ``"integer"`` or ``"floating"``.
         is_floating: whether gradients exist for tensors of this dtype.
         itemsize: bytes per element.
+        host: the NumPy dtype that holds its values: float32 for bfloat16, which NumPy lacks.
     """
 
     kind: str
     is_floating: bool
     is_integer: bool
     itemsize: int
+    host: str
     _known: ClassVar[dict[str, DType]] = {}
 
     def __new__(cls, name: str) -> Self:
@@ -45,6 +47,7 @@ class DType(str):
         made.is_integer = name in _SIGNED or name in _UNSIGNED
         made.kind = "floating" if made.is_floating else "integer" if made.is_integer else "bool"
         made.itemsize = 2 if name == "bfloat16" else np.dtype(name).itemsize
+        made.host = "float32" if name == "bfloat16" else name
         return made
 
     def __reduce__(self) -> tuple[type[DType], tuple[str]]:

@@ -8,10 +8,13 @@ backward and update nodes are of one kind, told apart by their ``role``.
 from __future__ import annotations
 
 import heapq
+import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import RLock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from weakref import WeakValueDictionary
 
 from graphdiff.dtypes import DType, as_dtype
 from graphdiff.errors import GraphError, ShapeError
@@ -27,32 +30,35 @@ LEAF_ROLES = ("input", "parameter", "constant")
 
 
 class TensorSpec:
-    """The shape and dtype of a tensor. Equal specs are one object, so they compare by identity.
+    """The shape and dtype of a tensor. Equal specs are one object, so they compare by identity; one that
+    nothing refers to is forgotten.
 
     Raises:
         ShapeError: a size is negative or no integer.
         DTypeError: an unsupported dtype.
     """
 
-    __slots__ = ("dtype", "shape")
+    __slots__ = ("__weakref__", "dtype", "shape")
     shape: Shape
     dtype: DType
-    _known: ClassVar[dict[tuple[Shape, DType], TensorSpec]] = {}
+    _known: ClassVar[WeakValueDictionary[tuple[Shape, DType], TensorSpec]] = WeakValueDictionary()
+    _making: ClassVar[RLock] = RLock()
 
     def __new__(cls, shape: Sequence[int], dtype: Any) -> TensorSpec:
-        key = (tuple(shape), dtype if type(dtype) is DType else as_dtype(dtype))
+        try:
+            sizes = tuple(map(operator.index, shape))
+        except TypeError:
+            sizes = (-1,)
+        key = (sizes, dtype if type(dtype) is DType else as_dtype(dtype))
         known = cls._known.get(key)
         if known is None:
-            try:
-                sizes = tuple(n.__index__() for n in key[0])
-            except AttributeError:
-                sizes = (-1,)
             if any(n < 0 for n in sizes):
-                raise ShapeError(f"{key[0]} is not a shape", fix="give sizes that are integers of at least 0")
+                raise ShapeError(f"{shape} is not a shape", fix="give sizes that are integers of at least 0")
             spec = super().__new__(cls)
-            object.__setattr__(spec, "shape", sizes)
+            object.__setattr__(spec, "shape", tuple(map(int, sizes)))  # True counts as 1
             object.__setattr__(spec, "dtype", key[1])
-            known = cls._known.setdefault(key, spec)
+            with cls._making:  # of two threads that make the same one, both take the first
+                known = cls._known.setdefault((spec.shape, spec.dtype), spec)
         return known
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -184,7 +190,9 @@ class Graph:
         """The node with this id, or with this name where one node alone has it."""
         if isinstance(key, int):
             if key not in self._by_id:
-                raise GraphError(f"no node %{key} in this graph of {len(self)} nodes")
+                raise GraphError(
+                    f"no node %{key} in this graph of {len(self)} nodes", fix="ids are those of graph.nodes"
+                )
             return self._by_id[key]
         named = [node for node in self.nodes if node.name == key]
         if len(named) != 1:
@@ -193,8 +201,12 @@ class Graph:
         return named[0]
 
     def users(self, id: int) -> tuple[tuple[int, int], ...]:
-        """Who uses a node: ``(user id, argument number)`` for every edge, in order."""
-        return self._users[id]
+        """Who uses a node: ``(user id, argument number)`` for every edge, in order.
+
+        Raises:
+            GraphError: no such node.
+        """
+        return self._users[self[id].id]
 
     def leaves(self) -> Iterator[Node]:
         return (node for node in self.nodes if node.primitive is None)

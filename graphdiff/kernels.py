@@ -7,6 +7,7 @@ einsum and special functions are each backend's own.
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -20,12 +21,27 @@ def shared_kernels(xp: Any) -> Kernels:
     return {**_elementwise(xp), **_reductions(xp), **_shapes(xp)}
 
 
+def _dtypes(xp: Any, *names: str) -> set[Any]:
+    """dtypes as arrays have them, to be looked up in less time than ``xp.isdtype`` takes."""
+    return {xp.empty(0, dtype=getattr(xp, name)).dtype for name in names}
+
+
 def _elementwise(xp: Any) -> Kernels:
+    integers = _dtypes(xp, *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)))
+
     def cast(x: Array, dtype: str) -> Array:
         return xp.astype(x, getattr(xp, dtype), copy=False)
 
     def clip(x: Array, low: float, high: float) -> Array:
-        return xp.clip(x, low, high)
+        low = min(low, high)  # the standard leaves crossed bounds open; the upper one wins
+        if x.dtype not in integers:
+            return xp.clip(x, float(low), float(high))  # another library's number would widen the result
+        # Bounds rounded inwards: a fraction or an infinity would make the result floating.
+        limits = xp.iinfo(x.dtype)
+        if low > limits.max or high < limits.min:
+            raise ValueError(f"{x.dtype} has no number between {low} and {high}")
+        low = limits.min if low <= limits.min else math.ceil(low)
+        return xp.clip(x, low, limits.max if high >= limits.max else math.floor(high))
 
     def relu(x: Array) -> Array:
         return xp.maximum(x, xp.asarray(0, dtype=x.dtype))
@@ -83,16 +99,25 @@ def _elementwise(xp: Any) -> Kernels:
 
 
 def _reductions(xp: Any) -> Kernels:
+    boolean = _dtypes(xp, "bool")
+
     def along(reduce: Callable[..., Array]) -> Callable[..., Array]:
         return lambda x, axes, keepdims: reduce(x, axis=axes, keepdims=keepdims)
 
+    def counted(x: Array) -> Array:
+        return xp.astype(x, xp.int64) if x.dtype in boolean else x  # the standard sums numbers only
+
+    def sum(x: Array, axes: Any, keepdims: bool) -> Array:
+        return xp.sum(counted(x), axis=axes, keepdims=keepdims)
+
     def cumsum(x: Array, axis: int, reverse: bool) -> Array:
+        x = counted(x)
         if reverse:
             return xp.flip(xp.cumulative_sum(xp.flip(x, axis=axis), axis=axis), axis=axis)
         return xp.cumulative_sum(x, axis=axis)
 
     return {
-        "sum": along(xp.sum),
+        "sum": sum,
         "prod": along(xp.prod),
         "max": along(xp.max),
         "min": along(xp.min),

@@ -8,14 +8,14 @@ parameter is named by its path (``features.0.weight``), which is what a state di
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from graphdiff.cell import Cell
-from graphdiff.context import scope
-from graphdiff.dtypes import as_dtype
-from graphdiff.errors import ShapeError, StateError
+from graphdiff.context import current, scope
+from graphdiff.errors import MutationError, ShapeError, StateError
+from graphdiff.tensor import Tensor
 
 
 class Parameter(Cell):
@@ -45,6 +45,7 @@ class Module:
                 return self.fc2(gd.relu(self.fc1(x)))
     """
 
+    _training = True
     _name = ""  # as its parent calls it
     _path = ""  # from the root
 
@@ -59,12 +60,37 @@ class Module:
             return self.forward(*args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        held = vars(self).get(name)
+        if isinstance(held, Cell) and isinstance(value, Tensor) and not isinstance(value, Cell):
+            raise MutationError(
+                f"{held.name or name} is a {type(held).__name__}; setting it to a tensor would unregister it",
+                fix=f"{name}.assign(value)",
+            )
         object.__setattr__(self, name, value)
         if not name.startswith("_"):
             _attach(value, f"{self._path}.{name}" if self._path else name, name)
 
-    def members(self) -> Iterator[tuple[str, Parameter | Module]]:
-        """Own parameters and child modules, in the order they were set."""
+    def train(self, mode: bool = True) -> Self:
+        """Switch the module and all below it to training (batch statistics, dropout) or, with ``False``,
+        to evaluation."""
+        for _, module in self.named_modules():
+            module._training = mode
+        return self
+
+    @property
+    def training(self) -> bool:
+        """Whether the module is in training mode; a compiled function is traced again when it changes."""
+        trace = current().trace
+        if trace is not None:
+            trace.notice(self, self._training)
+        return self._training
+
+    def eval(self) -> Self:
+        """Switch the module and all below it to evaluation."""
+        return self.train(False)
+
+    def members(self) -> Iterator[tuple[str, Cell | Module]]:
+        """Own parameters, other cells and child modules, in the order they were set."""
         for name, value in vars(self).items():
             if not name.startswith("_"):
                 yield from _found(name, value)
@@ -76,14 +102,18 @@ class Module:
             if isinstance(member, Module):
                 yield from member.named_modules(f"{prefix}.{name}" if prefix else name)
 
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Every parameter once, by path from this module."""
+    def named_cells(self) -> Iterator[tuple[str, Cell]]:
+        """Every parameter and every other cell (running statistics) once, by path from this module."""
         seen: set[int] = set()
         for path, module in self.named_modules():
             for name, member in module.members():
-                if isinstance(member, Parameter) and member.id not in seen:
+                if isinstance(member, Cell) and member.id not in seen:
                     seen.add(member.id)
                     yield (f"{path}.{name}" if path else name), member
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter once, by path from this module."""
+        return ((name, cell) for name, cell in self.named_cells() if isinstance(cell, Parameter))
 
     def parameters(self) -> list[Parameter]:
         """Every parameter once."""
@@ -95,11 +125,11 @@ class Module:
         return sum(p.size for p in self.parameters())
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
-        """Path -> a copy of the parameter's value."""
-        return {name: np.array(p.numpy()) for name, p in self.named_parameters()}
+        """Path -> a copy of the value, for every parameter and every other cell."""
+        return {name: np.array(cell.numpy()) for name, cell in self.named_cells()}
 
     def load_state_dict(self, state: Mapping[str, Any], *, strict: bool = True) -> None:
-        """Take the parameters' values from a state dict; all or, after an error, none of them.
+        """Take all values from a state dict; after an error, none of them.
 
         Args:
             strict: refuse missing and unknown names; otherwise only what fits by name is taken.
@@ -107,7 +137,7 @@ class Module:
         Raises:
             StateError: names that are missing or unknown. ShapeError: values of another shape.
         """
-        own = dict(self.named_parameters())
+        own = dict(self.named_cells())
         missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
         if strict and (missing or unknown):
             raise StateError(
@@ -115,7 +145,12 @@ class Module:
                 f"missing {', '.join(missing) or 'none'}; unknown {', '.join(unknown) or 'none'}",
                 fix="load it into the same architecture, or pass strict=False",
             )
-        values = {n: np.asarray(state[n], dtype=str(as_dtype(own[n].dtype))) for n in own if n in state}
+        try:
+            values = {n: np.asarray(state[n], dtype=own[n].dtype.host) for n in own if n in state}
+        except (ValueError, TypeError) as problem:
+            raise StateError(
+                f"the state dict holds what is no number: {problem}", fix="give arrays"
+            ) from None
         for name, value in values.items():
             if value.shape != own[name].shape:
                 raise ShapeError(
@@ -140,7 +175,7 @@ class Module:
 
 def _attach(value: Any, path: str, name: str) -> None:
     """Tell a value, and all it holds, where it hangs."""
-    if isinstance(value, Parameter):
+    if isinstance(value, Cell):
         value.name = path
     elif isinstance(value, Module):
         object.__setattr__(value, "_name", name)
@@ -152,8 +187,8 @@ def _attach(value: Any, path: str, name: str) -> None:
             _attach(member, path + inner, name + inner)
 
 
-def _found(name: str, value: Any) -> Iterator[tuple[str, Parameter | Module]]:
-    if isinstance(value, (Parameter, Module)):
+def _found(name: str, value: Any) -> Iterator[tuple[str, Cell | Module]]:
+    if isinstance(value, (Cell, Module)):
         yield name, value
     elif isinstance(value, (list, tuple)):
         for i, item in enumerate(value):

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from graphdiff.errors import ShapeError
+from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.graph import TensorSpec
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ class Primitive:
             a shape that broadcasts to or from the operand's: **the engine, not the rule, sums over
             broadcast axes**. A rule that returns ``None`` says the derivative is zero. A rule that *is*
             ``None`` says that there is no derivative with respect to that operand, and ``vjp=None``
-            that there is none at all: asking for a gradient through it is then an error.
+            that there is none at all: asking for a gradient through it is then an error. A tuple also
+            says how many operands there are.
             Each rule is called only when its operand's gradient is wanted.
         formula: for people, one text per operand: the local derivative in terms of operands x, y, …
         elementwise: the Jacobian is diagonal, so the local gradient is the vjp of ones and the jvp is
@@ -110,6 +111,7 @@ class Primitive:
         self.name = self.__name__ = name
         self.spec = spec
         self.vjp = vjp
+        self.arity = len(vjp) if isinstance(vjp, tuple) else None
         self.formula = tuple(formula)
         self.elementwise = elementwise
         self.linear = linear
@@ -142,6 +144,10 @@ class Primitive:
 
     def __call__(self, *inputs: Any, **params: Any) -> Tensor:
         """Apply to tensors (or what :func:`graphdiff.tensor` accepts); Python scalars take their dtype."""
+        if len(inputs) != self.arity and self.arity is not None:
+            raise ArgumentError(
+                f"{self.name} takes {self.arity} operands, not {len(inputs)}", fix="pass options by name"
+            )
         return engine.apply(self, engine.operands(self, inputs), params)
 
     def __repr__(self) -> str:

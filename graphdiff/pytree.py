@@ -48,12 +48,6 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
     return leaves, _take_apart(tree, leaves)
 
 
-def map_leaves(fn: Callable[..., Any], tree: Any) -> Any:
-    """The same tree with ``fn`` applied to every leaf."""
-    leaves, structure = flatten(tree)
-    return structure(map(fn, leaves))
-
-
 def _take_apart(tree: Any, leaves: list[Any]) -> Structure:
     if tree is None:
         return Structure(_NONE)

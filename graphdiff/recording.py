@@ -35,7 +35,11 @@ def operands(primitive: Primitive, values: tuple[Any, ...]) -> tuple[Tensor, ...
 def _converted(primitive: Primitive, values: Sequence[Any]) -> tuple[Tensor, ...]:
     home = next((v.backend for v in values if isinstance(v, Tensor)), None)
     found = [
-        v if isinstance(v, Tensor) else None if type(v) in Scalar else leaf(v, backend=_home_of(v, home))
+        v
+        if isinstance(v, Tensor)
+        else None
+        if type(v) in Scalar
+        else leaf(v, backend=_home_of(v, home), copy=True)
         for v in values
     ]
     together = range(len(values))[primitive.unify]
@@ -122,6 +126,10 @@ def _compute(
         if isinstance(problem, GraphdiffError):
             raise
         raise ArgumentError(f"{problem}") from problem
+    except NotImplementedError as problem:
+        raise BackendError(
+            f"backend {backend.name!r} does not compute it for these dtypes: {problem}", fix="cast first"
+        ) from problem
 
 
 def _mixed_backends(inputs: Sequence[Tensor]) -> BackendError:

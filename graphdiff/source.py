@@ -11,21 +11,19 @@ import sys
 from types import CodeType
 
 Source = tuple[CodeType, int]
-_inside: dict[CodeType, bool] = {}
+# The package and its built-in plugins; a user's graphdiffusion.py or graphdiff_experiments.py is outside.
+_INSIDE = frozenset(
+    "graphdiff graphdiff_numpy graphdiff_torch graphdiff_layers graphdiff_losses graphdiff_optimizers "
+    "graphdiff_models graphdiff_data".split()
+)
 
 
 def caller() -> Source | None:
     """The innermost frame outside graphdiff and its built-in plugins."""
     frame = sys._getframe(1)
     while frame is not None:
-        code = frame.f_code
-        inside = _inside.get(code)
-        if inside is None:
-            # The package and the built-in graphdiff_* packages; a user's graphdiffusion.py is outside.
-            root = frame.f_globals.get("__name__", "").partition(".")[0]
-            inside = _inside[code] = root == "graphdiff" or root.startswith("graphdiff_")
-        if not inside:
-            return code, frame.f_lasti
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in _INSIDE:
+            return frame.f_code, frame.f_lasti
         frame = frame.f_back  # type: ignore[assignment]
     return None
 

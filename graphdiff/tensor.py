@@ -145,7 +145,7 @@ class Tensor:
             raise ShapeError(
                 f"{self.label} has {self.size} elements, not one", fix="use .numpy() or .tolist()"
             )
-        return self._value("a Python number").item()  # type: ignore[no-any-return]
+        return self.backend.to_numpy(self._value("a Python number")).item()  # type: ignore[no-any-return]
 
     def tolist(self) -> Any:
         return self.numpy().tolist()
@@ -205,13 +205,16 @@ class Tensor:
         return export(self, **options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return self._value("DLPack").__dlpack_device__()  # type: ignore[no-any-return]
+        data = self._value("DLPack")
+        return (np.asarray(data) if isinstance(data, np.generic) else data).__dlpack_device__()
 
     def __repr__(self) -> str:
         name = f", name={self.name!r}" if self.name else ""
         if self.data is None:
             return f"Tensor({self.spec!r}{name}, traced)"
-        text = np.array2string(np.asarray(self.numpy()), separator=", ", prefix="Tensor(", threshold=200)
+        text = np.array2string(
+            np.asarray(self.backend.to_numpy(self.data)), separator=", ", prefix="Tensor(", threshold=200
+        )
         shape = f", shape={self.shape}" if self.size > 200 or not self.size else ""
         return f"Tensor({text}{shape}, {self.dtype}{name})"
 
@@ -245,7 +248,9 @@ class Tensor:
 
         record = backward(self, upstream, wrt=wrt)
         for leaf in record.wanted:
-            leaf.grad = record[leaf].data
+            # A copy of its own: contributions may share memory, and users clip gradients in place.
+            found = record[leaf].data
+            leaf.grad = None if found is None else leaf.backend.asarray(found, leaf.dtype, copy=True)
         return record
 
     # Methods that are operations
@@ -425,11 +430,20 @@ def leaf(
     """
     backend = backend or current_backend()
     if isinstance(value, Tensor):
+        value = present(value)
+        if value.data is None:
+            return ops.stop_gradient(value if dtype is None else ops.cast(value, dtype))
         value = value.data if value.backend is backend else value.numpy()
+    elif isinstance(value, (list, tuple)) and _holds_recorded(value):
+        error: GraphdiffError = ArgumentError(
+            "a list of recorded tensors would lose their history", fix="graphdiff.stack([...])"
+        )
+        error.locate("tensor", source=source.describe(source.caller()))
+        raise error
     try:
         data = backend.asarray(value, None if dtype is None else as_dtype(dtype), copy=copy)
     except (ValueError, TypeError, OverflowError, RuntimeError) as problem:
-        error: GraphdiffError = (
+        error = (
             problem if isinstance(problem, GraphdiffError) else ArgumentError(f"no tensor from it: {problem}")
         )
         error.fix = error.fix or "give numbers in nested lists of equal lengths, or an array"
@@ -437,6 +451,13 @@ def leaf(
         raise error from None
     return Tensor(
         data, backend.spec(data), backend, None, (), {}, LEAF[role], source.caller(), recorded, name
+    )
+
+
+def _holds_recorded(values: Sequence[Any]) -> bool:
+    return any(
+        _holds_recorded(v) if isinstance(v, (list, tuple)) else isinstance(v, Tensor) and v.recorded
+        for v in values
     )
 
 
@@ -464,8 +485,8 @@ def abstract(spec: TensorSpec, name: str = "") -> Tensor:
 
 
 def as_tensor(value: Any) -> Tensor:
-    """The tensor itself, or a constant that shares the memory of an array where it can."""
-    return value if isinstance(value, Tensor) else leaf(value)
+    """The tensor itself, or a constant with a copy of the values, which cannot change behind the graph."""
+    return value if isinstance(value, Tensor) else leaf(value, copy=True)
 
 
 def present(t: Tensor) -> Tensor:

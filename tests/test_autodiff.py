@@ -433,3 +433,71 @@ def test_graphs_built_in_threads_do_not_mix():
     for t in threads:
         t.join()
     assert results == {k: (201, f"thread{k}") for k in range(4)}
+
+
+def test_any_changed_operand_is_noticed():
+    x, p, c = gd.variable(2.0), gd.Parameter(3.0, "float64", name="p"), gd.Cell(3.0, name="c")
+    f, g = x * p, x * c
+    back = g.backward()
+    p.assign(10.0)
+    c.assign(10.0)
+    with pytest.raises(GradientError, match="p was given a new value"):
+        f.backward(wrt=[x])
+    with pytest.raises(GradientError, match="c was given a new value"):
+        g.backward()
+    with pytest.raises(GradientError, match="c was given a new value"):
+        back.local(g, 0)
+
+
+def test_gradients_are_arrays_of_their_own():
+    x, y, g = gd.variable([1.0, 2.0]), gd.variable([3.0, 4.0]), np.ones(2)
+    (x + y).backward(g)
+    x.grad *= 0
+    assert y.grad.tolist() == [1, 1]
+    assert g.tolist() == [1, 1]
+
+
+def test_one_tensor_may_be_wanted_without_a_list():
+    x, y = gd.variables(x=2.0, y=3.0)
+    (x * y).backward(wrt=x)
+    assert x.grad == 3
+    assert y.grad is None
+
+
+def test_a_leaf_reached_only_without_derivative_gets_no_gradient():
+    x, y = gd.variables(x=1.5, y=2.0)
+    record = (gd.floor(x) * y).backward()
+    assert y.grad == 1
+    assert x.grad is None
+    with pytest.raises(GradientError):
+        record[x]
+
+
+def test_forward_mode_refuses_what_reverse_mode_refuses():
+    with pytest.raises(GradientError, match="without a derivative: floor"):
+        gd.jvp(gd.floor, [1.5], [1.0])
+    assert gd.jvp(lambda x: gd.tensor(5.0), [1.5], [1.0])[1] == 0
+
+
+def test_lists_of_recorded_tensors_are_not_silently_detached():
+    x, y = gd.variables(x=1.0, y=2.0)
+    for use in (lambda: gd.sum([x, y]), lambda: gd.tensor([x, y]), lambda: gd.add(gd.zeros(2), [x, y])):
+        with pytest.raises(ArgumentError, match=r"graphdiff\.stack"):
+            use()
+    assert (x * gd.sum(gd.stack([x, y]))).backward()[x] == 4
+
+
+def test_arrays_changed_after_use_do_not_reach_the_graph():
+    v, array = gd.variable([1.0, 1.0]), np.array([1.0, 2.0])
+    f, g = gd.sum(v * array), gd.sum(gd.as_tensor(array) * v)
+    array[:] = 100
+    assert f.backward()[v].tolist() == [1, 2]
+    assert g.backward()[v].tolist() == [1, 2]
+
+
+def test_operations_take_their_number_of_operands():
+    a, b, c = (gd.tensor([k, k]) for k in (1.0, 2.0, 9.0))
+    for wrong in (lambda: gd.maximum(a, b, c), lambda: gd.abs(a, c), lambda: gd.add(), lambda: gd.equal(a)):
+        with pytest.raises(ArgumentError, match=r"takes . operands"):
+            wrong()
+    assert c.tolist() == [9, 9]

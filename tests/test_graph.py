@@ -1,6 +1,10 @@
 """Graph: order, validation, multi-edges, networkx."""
 
+import gc
 import pickle
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphdiff as gd
+from graphdiff import source
 from graphdiff.autodiff.walk import graph_of
 from graphdiff.errors import DTypeError, GraphError, ShapeError
 
@@ -28,8 +33,30 @@ def test_specs_are_one_object():
     assert repr(gd.TensorSpec((2, 3), "float32")) == "float32[2, 3]"
 
 
-@pytest.mark.parametrize("shape", [(-1,), (1.5,), ("a",)])
+def test_specs_that_nothing_refers_to_are_forgotten():
+    before = len(gd.TensorSpec._known)
+    specs = [gd.TensorSpec((n, 12347), "float32") for n in range(100)]
+    assert len(gd.TensorSpec._known) == before + 100
+    del specs
+    gc.collect()
+    assert len(gd.TensorSpec._known) <= before
+
+
+def test_threads_get_the_same_spec():
+    def make(_):
+        start.wait()
+        return [gd.TensorSpec((n, 12349), "float32") for n in range(200)]
+
+    start = threading.Barrier(4)
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(make, range(4)))
+    assert all(len({id(s) for s in same}) == 1 for same in zip(*made, strict=True))
+
+
+@pytest.mark.parametrize("shape", [(-1,), (1.5,), ("a",), (7.0, 11), 3])
 def test_a_spec_refuses_what_is_no_shape(shape):
+    known = gd.TensorSpec((7, 11), "float32")  # equal to (7.0, 11), and yet no excuse for it
+    assert known is gd.TensorSpec((np.int64(7), 11), "float32")
     with pytest.raises(ShapeError):
         gd.TensorSpec(shape, "float32")
 
@@ -119,3 +146,26 @@ def test_the_text_of_a_graph():
     graph = gd.Graph([leaf(0, name="x"), node(1, 0, 0)], (1,))
     assert str(graph) == "%0 x = input : float64[]\n%1 = add(%0, %0) : float64[]\nreturn %1"
     assert repr(graph) == "<Graph of 2 nodes, 1 operations, 1 outputs>"
+
+
+def test_users_of_an_unknown_node_are_refused():
+    graph = gd.Graph([leaf(0), node(1, 0, 0)], (1,))
+    assert graph.users(0) == ((1, 0), (1, 1))
+    with pytest.raises(GraphError, match="no node %9999"):
+        graph.users(9999)
+
+
+@pytest.mark.parametrize("module", ["graphdiff_experiments", "graphdiffusion.nets", "__main__"])
+def test_a_users_own_module_is_outside(module):
+    scope = {"__name__": module, "gd": gd}
+    exec(compile("\n\ny = gd.variable(1.0) * 2", "theirs.py", "exec"), scope)
+    assert source.describe(scope["y"].source) == "theirs.py:3"
+
+
+def test_looking_for_the_users_line_keeps_no_code_alive():
+    code = compile("y = gd.tensor(1.0) * 2", "theirs.py", "exec")
+    gone = weakref.ref(code)
+    exec(code, {"__name__": "theirs", "gd": gd})
+    del code
+    gc.collect()
+    assert gone() is None

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphdiff as gd
-from graphdiff.errors import ArgumentError, DTypeError, ShapeError, StateError
+from graphdiff.errors import ArgumentError, DTypeError, MutationError, ShapeError, StateError
 from graphdiff.testing import check_gradients
 from graphdiff.testing.strategies import sources
 
@@ -278,3 +278,32 @@ def test_penalties():
         gd.losses.l2([], 1.0)
     with pytest.raises(ArgumentError, match="strength -1"):
         gd.losses.l1(layer, -1)
+
+
+def test_a_parameter_cannot_be_replaced_by_a_tensor():
+    layer = gd.layers.Linear(2, 1)
+    with pytest.raises(MutationError, match=r"weight\.assign\(value\)"):
+        layer.weight = layer.weight * 0.9
+    layer.weight = gd.Parameter(np.zeros((1, 2)))
+    assert len(layer.parameters()) == 2
+
+
+@pytest.mark.parametrize("name", ["_fc", "forward", "train", "training", "parameters"])
+def test_sequential_refuses_names_that_modules_use(name):
+    with pytest.raises(ArgumentError, match=f"cannot be called '{name}'"):
+        gd.layers.Sequential(**{name: gd.layers.Linear(2, 2)})
+
+
+def test_a_slice_of_sequential_is_one_of_the_same_layers():
+    net = gd.layers.Sequential(gd.layers.Linear(2, 3, seed=0), gd.relu, last=gd.layers.Linear(3, 1, seed=1))
+    head, rest = net[0:1], net[1:]
+    assert isinstance(head, gd.layers.Sequential)
+    assert (len(head), len(rest), rest[-1] is net[2]) == (1, 2, True)
+    assert [name for name, _ in rest.named_parameters()] == ["last.weight", "last.bias"]
+    whole = gd.layers.Sequential(inner=net).eval()
+    part = whole.inner[:1]
+    assert part[0].weight.name == "inner.0.weight"
+    assert not part.training
+    net.train()
+    x = np.ones((4, 2), "float32")
+    np.testing.assert_array_equal(rest(head(x)), net(x))

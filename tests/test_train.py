@@ -167,3 +167,37 @@ def test_the_digits_are_split_by_class_and_prepared_from_the_training_part():
     np.testing.assert_array_equal(test.inputs, again.test.inputs)
     with pytest.raises(ArgumentError, match="test_fraction=2"):
         gd.datasets.digits(test_fraction=2)
+
+
+def test_state_of_another_optimizer_or_model_is_refused_before_anything_changes():
+    layer = gd.layers.Linear(2, 1, seed=0)
+    before = layer.state_dict()
+    gradients = {name: gd.ones_like(p) for name, p in layer.named_parameters()}
+    for state in ({"weight/velocity": np.zeros((1, 3))}, {"weight/foo": np.zeros((1, 2))}):
+        optimizer = gd.optimizers.SGD(0.1, momentum=0.9)
+        optimizer.load_state_dict(state)
+        with pytest.raises(StateError, match="the state of weight is"):
+            optimizer.step(layer, gradients)
+        for name, value in layer.state_dict().items():
+            np.testing.assert_array_equal(value, before[name])
+    with pytest.raises(ArgumentError, match="no parameters are called wieght"):
+        optimizer.step(layer, {"wieght": gradients["weight"]})
+    with pytest.raises(ArgumentError, match="learning rate of -1"):
+        optimizer.lr = -1
+
+
+def test_state_loaded_between_compiled_steps_is_used():
+    layer, optimizer = gd.layers.Linear(1, 1, bias=False, seed=0), gd.optimizers.SGD(0.1, momentum=0.5)
+
+    @gd.compile
+    def step(x):
+        loss = gd.sum(layer(x))
+        optimizer.step(layer, loss.backward(wrt=layer.parameters()))
+        return loss
+
+    x = np.ones((1, 1), "float32")
+    step(x)
+    before = layer.weight.item()
+    optimizer.load_state_dict({"weight/velocity": np.full((1, 1), 100.0, "float32")})
+    step(x)
+    assert before - layer.weight.item() == pytest.approx(0.1 * (0.5 * 100 + 1), rel=1e-5)

@@ -13,7 +13,7 @@ from graphdiff.dtypes import DType, as_dtype
 from graphdiff.errors import ArgumentError
 from graphdiff.graph import TensorSpec
 from graphdiff_numpy.kernels import kernels
-from graphdiff_numpy.lowering import lower
+from graphdiff_numpy.lowering import Lowered
 
 Array = Any
 _SCALARS = {
@@ -37,6 +37,7 @@ class NumpyBackend(Backend):
                 f"the NumPy backend has no device {device!r}", fix='use "cpu", or the torch backend'
             )
         self.kernels = kernels()
+        self.built_in = dict(self.kernels)  # those of them that nobody replaced have raw forms
 
     def is_array(self, value: Any) -> bool:
         return isinstance(value, (np.ndarray, np.generic))
@@ -55,7 +56,7 @@ class NumpyBackend(Backend):
         return np.asarray(array)
 
     def lower(self, program: Program) -> Executable:
-        return lower(program, self)
+        return Lowered(program, self)
 
     def spec(self, array: Array) -> TensorSpec:
         return TensorSpec(array.shape, array.dtype)

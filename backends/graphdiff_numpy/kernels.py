@@ -14,6 +14,7 @@ import numpy as np
 from graphdiff.errors import ArgumentError
 from graphdiff.kernels import Kernels, shared_kernels
 from graphdiff.ops.indexing import full_key
+from graphdiff_numpy import convolution, pooling
 
 Array = Any
 
@@ -30,7 +31,7 @@ def _special(name: str) -> Callable[..., Array]:
     def run(x: Array) -> Array:
         import scipy.special  # 0.1 s to import, so not before it is used
 
-        return getattr(scipy.special, name)(x)
+        return getattr(scipy.special, name)(x).astype(x.dtype, copy=False)  # it knows no float16
 
     return run
 
@@ -81,6 +82,8 @@ RAW: Kernels = shared_kernels(np) | {
     "index_update": _index_update,
     "one_hot": _one_hot,
     "einsum": _einsum,
+    **convolution.KERNELS,
+    **pooling.KERNELS,
 }
 
 

@@ -1,43 +1,82 @@
 """A program as straight-line NumPy: results written into buffers that are kept between calls.
 
-Which value lives in which buffer is planned once, from liveness: a buffer is free again after the last use
-of the value in it and of every view of it. Results handed out are never in a buffer, so the next call
-leaves them alone. The same ufuncs run on the same operands in the same order as eagerly, so the results
-are equal to the last bit.
+The first call runs without buffers, as eagerly, and shows in which layout each value comes out; buffers
+keep these layouts, because the order in which NumPy sums follows them. Which value lives in which buffer is
+planned once, from liveness: a buffer is free again after the last use of the value in it and of every view
+of it. Results handed out are never in a buffer, so the next call leaves them alone. The same ufuncs run on
+the same operands in the same order as eagerly, so the results are equal to the last bit.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphdiff.backend import Backend
-from graphdiff.compile.executable import Executable, assemble, call, last_uses
+from graphdiff.compile.executable import VIEWS, Executable, Run, assemble, call, last_uses, memory_roots
 from graphdiff.compile.program import Program
 from graphdiff.graph import Node
+from graphdiff.kernels import Kernels
 from graphdiff_numpy.kernels import RAW
 
+if TYPE_CHECKING:
+    from graphdiff_numpy.backend import NumpyBackend
+
+Array = Any
+_Layout = tuple[Any, ...]
 # Kernels that are ufuncs: they take out=, and it may be one of their operands.
 _UFUNCS = frozenset(name for name, kernel in RAW.items() if isinstance(kernel, np.ufunc) and name != "matmul")
-# Kernels whose result may share memory with their first operand.
-_VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice", "identity", "stop_gradient", "cast"})
-# Kernels whose result is always memory of its own.
-_FRESH = frozenset(RAW) - _VIEWS - {"index"}
+# Kernels whose result is always memory of its own; a composite not among them may be anything.
+_OWN = frozenset(RAW) - VIEWS - {"einsum"}
 
 
-def lower(program: Program, backend: Backend) -> Executable:
-    """Generate the program; see the module's docstring."""
+class Lowered:
+    """The executable of a program; see the module's docstring.
+
+    Attributes:
+        source: the generated Python; with buffers from the second call on.
+    """
+
+    def __init__(self, program: Program, backend: NumpyBackend) -> None:
+        self._program = program
+        self._backend = backend
+        built_in = backend.built_in.items()
+        self._table = {name: RAW[name] for name, kernel in built_in if backend.kernels[name] is kernel}
+        self._inside = _inside(program, self._table)
+        probe = replace(program, outputs=(*program.outputs, *self._inside))
+        self._first = _generated(probe, {}, self._table, backend)
+        self._planned: Executable | None = None
+
+    @property
+    def source(self) -> str:
+        return (self._planned or self._first).source
+
+    @property
+    def run(self) -> Run:
+        return self._warm_up if self._planned is None else self._planned.run
+
+    def _warm_up(self, arguments: Sequence[Array]) -> Sequence[Array]:
+        results = self._first.run(arguments)
+        count = len(self._program.outputs)
+        values = dict(zip(self._inside, results[count:], strict=True))
+        buffers = _plan(self._program, self._inside, values, self._table)
+        self._planned = _generated(self._program, buffers, self._table, self._backend)
+        return results[:count]
+
+
+def _generated(
+    program: Program, buffers: Mapping[int, Array], table: Kernels, backend: NumpyBackend
+) -> Executable:
     names: dict[str, Any] = {"errstate": np.errstate}
-    buffers = _plan(program)
     lines: list[tuple[str, Node | None]] = []
     last = last_uses(program)
     for node in program.nodes:
         if node.primitive is None:
             continue
-        kernel = RAW.get(node.primitive.name) or backend.kernel(node.primitive)
+        kernel = table.get(node.primitive.name) or backend.kernel(node.primitive)
         if kernel is None:
             raise backend.missing(node.primitive)
         lines.append((_statement(node, kernel, buffers, names), node))
@@ -48,7 +87,7 @@ def lower(program: Program, backend: Backend) -> Executable:
     return assemble(program, lines, names, enter='with errstate(all="ignore"):')
 
 
-def _statement(node: Node, kernel: Any, buffers: Mapping[int, np.ndarray], names: dict[str, Any]) -> str:
+def _statement(node: Node, kernel: Any, buffers: Mapping[int, Array], names: dict[str, Any]) -> str:
     assert node.primitive is not None
     if node.id not in buffers:
         return f"v{node.id} = {call(node, kernel, names)}"
@@ -72,38 +111,50 @@ def _statement(node: Node, kernel: Any, buffers: Mapping[int, np.ndarray], names
     return f"v{node.id} = k_{node.primitive.name}({operands}, out=b{node.id})"
 
 
-def _plan(program: Program) -> dict[int, np.ndarray[Any, Any]]:
-    """id -> the buffer its value is written to, for the nodes whose values stay inside."""
-    roots = _roots(program)
+def _inside(program: Program, table: Kernels) -> tuple[int, ...]:
+    """The nodes whose values are computed into memory that no result shares."""
+    roots = memory_roots(program, _OWN & table.keys())
     escaping = {r for i in program.outputs for r in roots[i]}
-    ends: dict[int, int] = {}
-    order = {node.id: k for k, node in enumerate(program.nodes)}
-    for node in program.nodes:
-        for i in node.inputs:
-            for r in roots[i]:
-                ends[r] = order[node.id]
-    free: dict[tuple[Any, ...], list[np.ndarray[Any, Any]]] = defaultdict(list)
-    plan: dict[int, np.ndarray[Any, Any]] = {}
+    return tuple(n.id for n in program.nodes if _takes_out(n, table) and n.id not in escaping)
+
+
+def _plan(
+    program: Program, inside: Sequence[int], values: Mapping[int, Array], table: Kernels
+) -> dict[int, Array]:
+    """id -> the buffer its value is written to, for the nodes ``inside``, in the layouts of ``values``."""
+    roots = memory_roots(program, _OWN & table.keys())
+    ends = {r: k for k, node in enumerate(program.nodes) for i in node.inputs for r in roots[i]}
+    free: dict[_Layout, list[Array]] = defaultdict(list)
+    plan: dict[int, Array] = {}
     for k, node in enumerate(program.nodes):
-        if not _takes_out(node) or node.id in escaping:
-            _release(node, k, ends, roots, plan, free)
+        dying = [r for r in {r for i in node.inputs for r in roots[i]} if ends[r] == k and r in plan]
+        if node.id not in values:
+            _give_back(dying, plan, free)
             continue
+        assert node.primitive is not None
         # An operand of an elementwise operation that dies here may be overwritten element by element.
-        in_place = node.primitive is not None and (
-            node.primitive.name in _UFUNCS or node.primitive.name == "relu"
-        )
-        in_place = in_place and not _reads_views(node, roots, plan)
+        elementwise = node.primitive.name in _UFUNCS or node.primitive.name == "relu"
+        in_place = elementwise and not _reads_views(node, roots, plan)
         if in_place:
-            _release(node, k, ends, roots, plan, free)
-        pool = free[node.spec.shape, node.spec.dtype]
-        plan[node.id] = pool.pop() if pool else np.empty(node.spec.shape, str(node.spec.dtype))
+            _give_back(dying, plan, free)
+        pool = free[_layout(values[node.id])]
+        plan[node.id] = pool.pop() if pool else np.empty_like(values[node.id])
         if not in_place:
-            _release(node, k, ends, roots, plan, free)
+            _give_back(dying, plan, free)
     return plan
 
 
-def _takes_out(node: Node) -> bool:
-    if node.primitive is None or not node.spec.shape:
+def _layout(array: Array) -> _Layout:
+    return array.shape, array.dtype, array.strides
+
+
+def _give_back(dying: Sequence[int], plan: Mapping[int, Array], free: dict[_Layout, list[Array]]) -> None:
+    for r in dying:
+        free[_layout(plan[r])].append(plan[r])
+
+
+def _takes_out(node: Node, table: Kernels) -> bool:
+    if node.primitive is None or node.primitive.name not in table or not node.spec.shape:
         return False
     name = node.primitive.name
     if name == "accumulate":
@@ -114,32 +165,3 @@ def _takes_out(node: Node) -> bool:
 def _reads_views(node: Node, roots: Mapping[int, frozenset[int]], plan: Mapping[int, Any]) -> bool:
     """Whether an operand is a view of a buffer: then the result's elements need not lie over its own."""
     return any(roots[i] != {i} and any(r in plan for r in roots[i]) for i in node.inputs)
-
-
-def _release(
-    node: Node,
-    k: int,
-    ends: Mapping[int, int],
-    roots: Mapping[int, frozenset[int]],
-    plan: Mapping[int, np.ndarray[Any, Any]],
-    free: dict[tuple[Any, ...], list[np.ndarray[Any, Any]]],
-) -> None:
-    """Give back the buffers of values that are used here for the last time."""
-    for r in {r for i in node.inputs for r in roots[i]}:
-        if ends.get(r) == k and r in plan:
-            buffer = plan[r]
-            free[buffer.shape, np.dtype(buffer.dtype).name].append(buffer)
-
-
-def _roots(program: Program) -> dict[int, frozenset[int]]:
-    """id -> the nodes whose memory its value may lie in."""
-    roots: dict[int, frozenset[int]] = {i: frozenset({i}) for i in program.inputs}
-    for node in program.nodes:
-        name = node.primitive.name if node.primitive else ""
-        if not name or name in _FRESH:
-            roots[node.id] = frozenset({node.id})
-        elif name in _VIEWS:
-            roots[node.id] = roots[node.inputs[0]]
-        else:  # a stranger's kernel may return a view of anything
-            roots[node.id] = frozenset({node.id}).union(*(roots[i] for i in node.inputs))
-    return roots

@@ -12,9 +12,9 @@ from typing import Any
 
 from graphdiff import context, ops
 from graphdiff.autodiff.functions import differentiable, released
-from graphdiff.autodiff.reverse import backward, contribution, fit, has_derivative
+from graphdiff.autodiff.reverse import backward, contribution, fit, has_derivative, lost_at
 from graphdiff.autodiff.walk import ancestors
-from graphdiff.errors import ArgumentError
+from graphdiff.errors import ArgumentError, GradientError
 from graphdiff.pytree import flatten
 from graphdiff.tensor import Tensor, as_tensor, leaf
 
@@ -31,6 +31,7 @@ def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
     Raises:
         ArgumentError: tangents that do not match the primals.
         DTypeError: a primal that is not floating.
+        GradientError: a result that depends on the primals through operations without a derivative alone.
     """
     leaves, rebuild = flatten(tuple(primals))
     directions, _ = flatten(tuple(tangents))
@@ -69,7 +70,19 @@ def _push(xs: Sequence[Tensor], ts: Sequence[Tensor], results: Sequence[Tensor])
         ]
         if parts:
             tangents[node.id] = parts[0] if len(parts) == 1 else ops.accumulate(*parts)
-    return [tangents[y.id] if y.id in tangents else ops.zeros_like(y) for y in results]
+    return [tangents[y.id] if y.id in tangents else _constant(xs, y) for y in results]
+
+
+def _constant(xs: Sequence[Tensor], y: Tensor) -> Tensor:
+    """The tangent of a result that none of the primals reaches by way of derivatives: zero."""
+    nodes = ancestors(y)
+    lost = {node.primitive.name for x in xs for node in lost_at(y, nodes, x) if node.primitive}
+    if lost:
+        raise GradientError(
+            f"no path with a derivative leads to {y.label}; without a derivative: {', '.join(sorted(lost))}",
+            fix="use operations that have a derivative, or stop_gradient where zero is meant",
+        )
+    return ops.zeros_like(y)
 
 
 def _edge_jvp(node: Tensor, argnum: int, tangent: Tensor) -> Tensor:

@@ -32,8 +32,9 @@ def value_and_grad(fn: Fn, argnums: Argnums = 0) -> Fn:
         The gradient has the pytree structure of the argument (a tuple of them for several argnums).
 
     Raises:
-        GradientError: the result has more than one element, or does not depend on the argument by way
-            of operations that have a derivative.
+        GradientError: the result has more than one element, or depends on the argument through operations
+            without a derivative alone. (A result that does not depend on it has gradient zero; what Python
+            numbers such as ``x.item()`` went into is a constant.)
         DTypeError: an argument or a result that is not floating.
     """
 

@@ -121,9 +121,10 @@ class Backward:
             GradientError: no such edge in the backward pass, or a Jacobian of more than 65,536 entries,
                 for which the message gives the formula.
         """
-        from graphdiff.autodiff.reverse import contribution
+        from graphdiff.autodiff.reverse import check_fresh, contribution
 
         t, _ = self._edge(place, argnum)
+        check_fresh(t)
         operand = t.inputs[argnum]
         assert t.primitive is not None
         if t.primitive.elementwise:

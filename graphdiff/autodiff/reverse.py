@@ -42,6 +42,7 @@ def pullback(fn: Callable[..., Tensor], inputs: Sequence[Tensor], argnum: int, g
 def fresh(x: Tensor) -> Tensor:
     """A node of its own with the value of x, to differentiate with respect to; x stays its ancestor if it
     is recorded, so that derivatives nest."""
+    x = present(x)
     if x.recorded:
         return ops.identity(x).named(x.name)
     return leaf(x, role="input", recorded=True, name=x.name, backend=x.backend)
@@ -61,6 +62,7 @@ class _Sweep:
         self.nodes = ancestors(output)
         self.by_id = {t.id: t for t in self.nodes}
         self.explicit = wrt is not None
+        wrt = [wrt] if isinstance(wrt, Tensor) else wrt
         self.wanted = tuple(self._leaves() if wrt is None else map(present, wrt))
         for t in self.wanted:
             if not t.dtype.is_floating:
@@ -106,10 +108,9 @@ class _Sweep:
         context.enter_backward(node.context.scope, node.id, node.source)
         parts = self.pending.pop(node.id)
         g = self.upstream[node.id] = parts[0] if len(parts) == 1 else ops.accumulate(*parts)
+        check_fresh(node)
         for argnum in argnums:
             operand = node.inputs[argnum]
-            if operand.changed_at > node.id:
-                raise _stale(operand, node)
             raw = contribution(node, argnum, g)
             if raw is None:  # the derivative is zero
                 raw = ops.zeros_like(operand)
@@ -121,9 +122,11 @@ class _Sweep:
     def _check_reached(self) -> None:
         """What was wanted and lies upstream must have been reached by a derivative."""
         missed = [t for t in self.wanted if t.id in self.by_id and t.id not in self.upstream]
+        lost = {t.id: lost_at(self.output, self.nodes, t) for t in missed}
         if self.wanted and not self.explicit and len(missed) < len(self.wanted):
+            self.wanted = tuple(t for t in self.wanted if not lost.get(t.id))
             return
-        blocks = [(t, sorted({_place(n) for n in self._blocks(t)})) for t in missed]
+        blocks = [(t, sorted({_place(n) for n in lost[t.id]})) for t in missed]
         names = ", ".join(t.label for t, places in blocks if places)
         if names or not self.wanted:
             places = ", ".join(dict.fromkeys(place for _, places in blocks for place in places))
@@ -133,30 +136,33 @@ class _Sweep:
                 fix="use operations that have a derivative, or stop_gradient where zero is meant",
             )
 
-    def _blocks(self, wanted: Tensor) -> list[Tensor]:
-        """The nodes at which paths from a tensor lose their derivative.
 
-        Not those inside or below a backward pass: there a comparison is the mask of a piecewise derivative,
-        which is constant almost everywhere, so that the second derivative of a ReLU is zero.
-        """
-        below, above = {wanted.id}, self._above_backward_passes()
-        found = []
-        for node in self.nodes:
-            for k, x in enumerate(node.inputs):
-                if x.id in below:
-                    below.add(node.id)
-                    if node.id in above and not has_derivative(node, k):
-                        found.append(node)
-        return found
+def lost_at(output: Tensor, nodes: Sequence[Tensor], wanted: Tensor) -> list[Tensor]:
+    """The nodes at which paths from a tensor to the output lose their derivative.
 
-    def _above_backward_passes(self) -> set[int]:
-        """The nodes on the way from the output down to where other backward passes begin."""
-        reached, found = {self.output.id}, set()
-        for node in reversed(self.nodes):
-            if node.id in reached and node.role != "backward":
-                found.add(node.id)
-                reached.update(x.id for x in node.inputs)
-        return found
+    Not those inside or below a backward pass: there a comparison is the mask of a piecewise derivative,
+    which is constant almost everywhere, so that the second derivative of a ReLU is zero. And not those
+    under ``no_grad``, where zero was asked for.
+    """
+    below, above = {wanted.id}, _above_backward_passes(output, nodes)
+    found = []
+    for node in nodes:
+        for k, x in enumerate(node.inputs):
+            if x.id in below:
+                below.add(node.id)
+                if node.id in above and node.context.recording and not has_derivative(node, k):
+                    found.append(node)
+    return found
+
+
+def _above_backward_passes(output: Tensor, nodes: Sequence[Tensor]) -> set[int]:
+    """The nodes on the way from the output down to where other backward passes begin."""
+    reached, found = {output.id}, set()
+    for node in reversed(nodes):
+        if node.id in reached and node.role != "backward":
+            found.add(node.id)
+            reached.update(x.id for x in node.inputs)
+    return found
 
 
 def has_derivative(node: Tensor, argnum: int) -> bool:
@@ -167,6 +173,7 @@ def has_derivative(node: Tensor, argnum: int) -> bool:
         and node.dtype.is_floating
         and node.inputs[argnum].dtype.is_floating
         and primitive.rule(argnum) is not None
+        and node.context.recording  # while tracing, what no_grad computed is recorded all the same
     )
 
 
@@ -226,6 +233,7 @@ def _seed(output: Tensor, upstream: Any) -> Tensor:
                 fix="reduce it (.sum(), .mean()) or give the upstream gradient: backward(g)",
             )
         upstream = ops.ones_like(output)
+    upstream = present(upstream) if isinstance(upstream, Tensor) else upstream
     if isinstance(upstream, Tensor) and upstream.recorded:
         seed = upstream
     else:
@@ -245,8 +253,15 @@ def _place(node: Tensor) -> str:
     return f"{node.primitive.name} ({where})" if where else node.primitive.name
 
 
-def _stale(operand: Tensor, node: Tensor) -> GradientError:
-    return GradientError(
-        f"{operand.label} was given a new value after {node.label} was computed from it",
-        fix="call backward() before the update, or run the forward pass again",
-    )
+def check_fresh(node: Tensor) -> None:
+    """Refuse to differentiate a node whose operands have new values: rules read their present ones.
+
+    Raises:
+        GradientError: a cell among the operands was assigned to since.
+    """
+    for operand in node.inputs:
+        if operand.changed_at > node.id:
+            raise GradientError(
+                f"{operand.label} was given a new value after {node.label} was computed from it",
+                fix="call backward() before the update, or run the forward pass again",
+            )

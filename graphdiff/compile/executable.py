@@ -6,27 +6,40 @@ This is what every backend gets without doing anything; one that knows better ov
 
 from __future__ import annotations
 
+import itertools
 import linecache
-from collections.abc import Callable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from graphdiff.backend import Array, Backend
 from graphdiff.compile.program import Program
 from graphdiff.errors import ArgumentError, GraphdiffError
 from graphdiff.graph import Node
 
+_numbers = itertools.count(1)
 Run = Callable[[Sequence[Array]], Sequence[Array]]
 
 
-@dataclass(frozen=True)
-class Executable:
+class Executable(Protocol):
     """A program ready to run.
 
     Attributes:
         run: arrays for the program's inputs -> arrays for its outputs.
         source: the generated Python, to read.
     """
+
+    @property
+    def run(self) -> Run: ...
+
+    @property
+    def source(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Generated:
+    """An executable of generated Python."""
 
     run: Run
     source: str
@@ -52,6 +65,30 @@ def straight_line(program: Program, backend: Backend) -> Executable:
         if dead:
             lines.append((f"del {', '.join(dead)}", None))
     return assemble(program, lines, names)
+
+
+# Kernels whose result may share memory with their first operand.
+VIEWS = frozenset("reshape transpose broadcast_to slice identity stop_gradient cast index".split())
+
+
+def memory_roots(program: Program, own: Container[str] = ()) -> dict[int, frozenset[int]]:
+    """id -> the nodes and inputs in whose memory its value may lie.
+
+    Args:
+        own: primitives known to give memory of their own. A kernel that is neither among them nor among
+            the views is a stranger's, and may do both.
+    """
+    roots: dict[int, frozenset[int]] = {i: frozenset({i}) for i in program.inputs}
+    for node in program.nodes:
+        name = node.primitive.name if node.primitive else ""
+        itself = frozenset({node.id})
+        if not name or name in own:
+            roots[node.id] = roots.get(node.id, itself)
+        elif name in VIEWS:
+            roots[node.id] = itself | roots[node.inputs[0]]
+        else:
+            roots[node.id] = itself.union(*(roots[i] for i in node.inputs))
+    return roots
 
 
 def last_uses(program: Program) -> dict[int, int]:
@@ -106,11 +143,12 @@ def assemble(
             text.append(f"{indent}{line}")
     text.append(f"{indent}return ({''.join(f'v{i}, ' for i in program.outputs)})")
     source = "\n".join(text) + "\n"
-    file = f"<graphdiff program {id(text):x}>"
+    file = f"<graphdiff program {next(_numbers)}>"
     scope = {**constants, **names}
     exec(compile(source, file, "exec"), scope)
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    return Executable(_located(scope["program"], file, at, {n.id: n for n in program.nodes}), source)
+    weakref.finalize(scope["program"], linecache.cache.pop, file, None)
+    return Generated(_located(scope["program"], file, at, {n.id: n for n in program.nodes}), source)
 
 
 def _located(program: Run, file: str, at: Mapping[int, Node], nodes: Mapping[int, Node]) -> Run:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Hashable, Sequence
 from functools import update_wrapper
+from types import MethodType
 from typing import Any
 
+from graphdiff import context
 from graphdiff.backend import Backend, current_backend
-from graphdiff.compile.executable import Executable
+from graphdiff.compile.executable import Executable, memory_roots
 from graphdiff.compile.passes import optimized
 from graphdiff.compile.program import Program, program_of
 from graphdiff.compile.trace import Traced, abstracted, is_array, trace_call
@@ -19,6 +22,7 @@ from graphdiff.pytree import Structure, flatten
 from graphdiff.tensor import LEAF, Tensor, as_tensor, next_id
 
 _Key = tuple[Hashable, ...]
+_MOST_KEPT = 128  # traced variants of one function; the oldest go first
 _log = logging.getLogger("graphdiff.compile")
 if "compile" in os.environ.get("GRAPHDIFF_LOG", "").split(","):
     logging.basicConfig(format="%(name)s: %(message)s")
@@ -34,18 +38,26 @@ class Compiled:
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         self._fn = fn
-        self._cache: dict[_Key, _Entry] = {}
+        self._cache: dict[_Key, list[_Entry]] = {}
         self._latest: _Entry | None = None
         self.traces = 0
         update_wrapper(self, fn)
 
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, structure = flatten((args, kwargs))
+        if _must_be_recorded(leaves):
+            return self._fn(*args, **kwargs)
         backend = _home(leaves)
         key = (structure, backend, *(_kind(leaf) for leaf in leaves))
-        entry = self._cache.get(key)
+        entry = next((e for e in self._cache.get(key, ()) if e.holds()), None)
         if entry is None:
-            entry = self._cache[key] = self._build(leaves, structure, backend, key)
+            entry = self._build(leaves, structure, backend, key)
+            if len(self._cache) >= _MOST_KEPT:
+                del self._cache[next(iter(self._cache))]
+            self._cache.setdefault(key, []).append(entry)
         self._latest = entry
         return entry(leaves)
 
@@ -60,6 +72,8 @@ class Compiled:
     def _why(self, key: _Key) -> str:
         if not self._cache:
             return "first call"
+        if key in self._cache:
+            return "a module changed between training and evaluation"
         alike = [known for known in self._cache if known[0] == key[0] and len(known) == len(key)]
         if not alike:
             return "arguments of another structure"
@@ -99,13 +113,24 @@ class _Entry:
         self._traced = traced
         self._backend = backend
         self._kept = kept
+        self._lock = threading.RLock()
         ids = (*traced.inputs, *(i for _, i in traced.read))
         self.program: Program = optimized(program_of(traced.graph, ids), backend)
         self.executable: Executable = backend.lower(self.program)
+        roots = memory_roots(self.program)
+        self._hands_through = any(i in roots[k] for k in self.program.outputs for i in self.program.inputs)
         self._specs = [traced.graph[i].spec for i in traced.graph.outputs]
 
+    def holds(self) -> bool:
+        """Whether the modules are still in the modes that the trace found them in."""
+        return all(module.training is mode for module, mode in self._traced.modes)
+
     def __call__(self, leaves: Sequence[Any]) -> Any:
-        arrays = [_array(leaf, self._backend) for leaf in leaves if is_array(leaf)]
+        with self._lock:  # buffers and cells are shared by all threads
+            return self._call(leaves)
+
+    def _call(self, leaves: Sequence[Any]) -> Any:
+        arrays = [_array(leaf, self._backend, self._hands_through) for leaf in leaves if is_array(leaf)]
         arrays += [cell.data for cell, _ in self._traced.read]
         results = self.executable.run(arrays)
         count = len(results) - len(self._traced.written)
@@ -128,14 +153,27 @@ def _kind(leaf: Any) -> Hashable:
         return leaf.spec
     if is_array(leaf):
         return as_tensor(leaf).spec
-    if isinstance(leaf, (int, float, bool, str, bytes, type(None))):
+    if isinstance(leaf, float):
+        return float, leaf.hex()  # tells 0.0 from −0.0, and NaN equals itself
+    if isinstance(leaf, (int, str, bytes)):
         return type(leaf), leaf
     return type(leaf), id(leaf)
 
 
-def _array(leaf: Any, backend: Backend) -> Any:
-    t = as_tensor(leaf)
-    return t.data if t.backend is backend else backend.asarray(t.numpy(), t.dtype)
+def _must_be_recorded(leaves: Sequence[Any]) -> bool:
+    """Whether the call is part of a larger graph: inside a trace, or on tensors that are differentiated."""
+    now = context.current()
+    if now.trace is not None:
+        return True
+    recorded = any(isinstance(t, Tensor) and t.recorded and not t.is_cell for t in leaves)
+    return now.recording and recorded
+
+
+def _array(leaf: Any, backend: Backend, copy: bool) -> Any:
+    """The array of an argument; a copy of the caller's own where a result might share its memory."""
+    if not isinstance(leaf, Tensor):
+        return backend.asarray(leaf, copy=copy)
+    return leaf.data if leaf.backend is backend else backend.asarray(leaf.numpy(), leaf.dtype)
 
 
 def _home(leaves: Sequence[Any]) -> Backend:
@@ -149,9 +187,11 @@ def compile(fn: Callable[..., Any]) -> Compiled:
     """A function that runs as one optimised graph.
 
     The function is traced once for each combination of argument structure, shapes and dtypes, plain Python
-    arguments and backend. Tensors and arrays are inputs of the graph; numbers, strings and modules are
-    built in. Cells (parameters, optimizer state, the learning rate) are read and written by every call.
-    Results carry no history.
+    arguments and backend. Tensors and arrays are inputs of the graph; numbers, strings and other objects
+    are built in as they were at the first call (but a module's mode is heeded). Cells (parameters,
+    optimizer state, the learning rate) are read and written by every call; a cell made inside the function
+    is made once. Results carry no history. Inside another trace, and on arguments that are differentiated,
+    the function itself runs, so derivatives pass through.
 
     What it gives equals what the function gives eagerly: to the last bit on NumPy.
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphdiff import context
+from graphdiff.autodiff.record import Backward
 from graphdiff.autodiff.walk import ancestors, graph_of
 from graphdiff.backend import current_backend
 from graphdiff.cell import Cell
+from graphdiff.errors import TracingError
 from graphdiff.graph import Graph, TensorSpec
+from graphdiff.module import Module
 from graphdiff.pytree import Structure, flatten
-from graphdiff.tensor import LEAF, Tensor, abstract, as_tensor
+from graphdiff.tensor import LEAF, Tensor, abstract, as_tensor, present
 
 
 class Trace:
@@ -22,6 +25,7 @@ class Trace:
         self._present: dict[int, Tensor] = {}
         self.read_cells: list[tuple[Cell, Tensor]] = []
         self.written: dict[int, Cell] = {}
+        self.modes: list[tuple[Module, bool]] = []
 
     def read(self, cell: Tensor) -> Tensor:
         """The cell's present value in this trace: at first a leaf of the graph, then what was written."""
@@ -38,6 +42,9 @@ class Trace:
         self._present[cell.id] = value
         self.written[cell.id] = cell
 
+    def notice(self, module: Module, training: bool) -> None:
+        self.modes.append((module, training))
+
     def new_values(self) -> list[tuple[Cell, Tensor]]:
         return [(cell, self._present[i]) for i, cell in self.written.items()]
 
@@ -51,6 +58,7 @@ class Traced:
         inputs: ids of the leaves for the arguments, in order.
         read: the cells whose values the graph takes, with the ids of their leaves.
         written: the cells whose new values the graph gives.
+        modes: the modules that were asked for their mode, and the answers the graph rests on.
         rebuild: puts the function's tensors in their places.
     """
 
@@ -58,6 +66,7 @@ class Traced:
     inputs: tuple[int, ...]
     read: tuple[tuple[Cell, int], ...]
     written: tuple[Cell, ...]
+    modes: tuple[tuple[Module, bool], ...]
     rebuild: Callable[[Sequence[Any]], Any]
 
 
@@ -65,13 +74,18 @@ def trace_call(fn: Callable[..., Any], leaves: Sequence[Any], structure: Structu
     """Run ``fn(*args, **kwargs)`` on leaves that are abstract where they are tensors.
 
     Raises:
-        TracingError: the function needs a value.
+        TracingError: the function needs a value, or returns a backward record.
     """
     trace = Trace()
     with context.tracing(trace):
         args, kwargs = structure(leaves)
         results, shape = flatten(fn(*args, **kwargs))
-        tensors = [_present(trace, r) for r in results if _is_tensor(r)]
+        if any(isinstance(r, Backward) for r in results):
+            raise TracingError(
+                "a compiled function cannot hand out a backward record, whose tensors have no values",
+                fix="return the gradients themselves: record[x]",
+            )
+        tensors = [present(r) for r in results if _is_tensor(r)]
         new = trace.new_values()
         outputs = [*tensors, *(value for _, value in new)]
         found = ancestors(*outputs)
@@ -86,16 +100,13 @@ def trace_call(fn: Callable[..., Any], leaves: Sequence[Any], structure: Structu
         inputs=tuple(t.id for t in leaves if isinstance(t, Tensor)),
         read=tuple((cell, t.id) for cell, t in trace.read_cells),
         written=tuple(cell for cell, _ in new),
+        modes=tuple(trace.modes),
         rebuild=rebuild,
     )
 
 
 def _is_tensor(value: Any) -> bool:
     return isinstance(value, Tensor)
-
-
-def _present(trace: Trace, t: Tensor) -> Tensor:
-    return trace.read(t) if t.is_cell else t
 
 
 def make_graph(fn: Callable[..., Any], *examples: Any) -> Graph:

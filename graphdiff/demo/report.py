@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from graphdiff.demo.circuit import Check, Edge
-from graphdiff.demo.digits import Trained
+from graphdiff.demo.digits import EXAMPLES_DRAWN, Trained
 from graphdiff.draw import Picture
 from graphdiff.draw.layout import inline_svg
 from graphdiff.train import Epoch
@@ -37,6 +37,7 @@ def write_report(
         test=trained.test,
         test_count=len(trained.data.test.labels),
         train_count=len(trained.data.train.labels),
+        drawn_count=EXAMPLES_DRAWN,
         parameter_count=trained.model.parameter_count,
         model=repr(trained.model),
         pictures={name: inline_svg(picture.svg.encode()) for name, picture in pictures.items()},

@@ -77,10 +77,11 @@ def draw(
     from graphdiff.draw.modules import overview_of
     from graphdiff.draw.modules_dot import modules_dot
     from graphdiff.draw.target import subject_of
+    from graphdiff.draw.tidying import tidied
     from graphdiff.draw.unfolding import unfold as unfolded
     from graphdiff.errors import ArgumentError
 
-    drawn = unfolded(subject_of(target, gradients, show), unfold)
+    drawn = tidied(unfolded(subject_of(target, gradients, show), unfold))
     if style == "auto":
         style = "circuit" if _is_small(drawn) else "module"
     if style == "module":

@@ -142,7 +142,7 @@ class _Builder:
     def _use(self, user: int, argnum: int) -> _Use:
         item = self.items[user]
         local = item.local(argnum) if self.local_gradients else ""
-        return _Use(f"n{user}", "operator", item.passed(argnum), local, item.inside)
+        return _Use(f"n{user}", "operator", self.subject.passed(user, argnum), local, item.inside)
 
     def _results(self, i: int, item: Item) -> list[_Use]:
         uses = []
@@ -177,9 +177,11 @@ class _Builder:
     def _add_wire(
         self, id: str, tail: str, use: _Use, item: Item, gradient: Array | None, trunk: bool
     ) -> None:
-        value = words.shape(item.node.spec.shape) if item.value is None else words.array(item.value)
+        shape = item.node.spec.shape
+        value = words.array(item.value) if item.value is not None else words.shape(shape) if shape else ""
         if trunk and item.node.name and item.node.primitive is not None and use.into != "result":
-            value = f"{words.subscripted(words.short(item.node.name))} = {value}"
+            name = words.subscripted(words.short(item.node.name))
+            value = f"{name} = {value}" if value else name
         below = ""
         if item.record is not None:
             below = NO_GRADIENT if gradient is None else words.array(gradient)
@@ -202,7 +204,7 @@ class _Builder:
 
 def _seed(item: Item) -> Array | None:
     """The gradient that enters at a result: only that which was differentiated has one."""
-    if item.record is None or item.gradient is None or item.tensor is not item.record.output:
+    if item.record is None or item.gradient is None or item.shown is not item.record.output:
         return None
     return item.gradient
 

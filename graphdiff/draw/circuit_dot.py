@@ -79,7 +79,10 @@ class _Writer:
         self._connect_passes()
 
     def _write_legend(self, title: str) -> None:
-        legend = markup.font(markup.GAP.join(_legend(self.circuit)), palette.LEGEND, 10)
+        parts = list(_legend(self.circuit)) or ([markup.BLANK] if title else [])
+        if not parts:
+            return
+        legend = markup.font(markup.GAP.join(parts), palette.LEGEND, 10)
         if title:
             heading = markup.font(f"<B>{markup.escape(title)}</B>", palette.TITLE, 15)
             legend = markup.table(
@@ -238,7 +241,7 @@ def _legend(circuit: Circuit) -> Iterable[str]:
     )
     of = markup.escape(words.subscripted(words.short(subject.of)))
     below = markup.font(f"below: gradient ∂{of}/∂·", palette.GRADIENT)
-    if subject.show != "backward" or any(wire.above for wire in circuit.wires):
+    if any(wire.above for wire in circuit.wires):
         yield markup.font(f"above: {what}", palette.VALUE)
     if subject.show != "forward":
         yield markup.font(f"below: {what} in the backward pass", palette.GRADIENT)

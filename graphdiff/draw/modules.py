@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from graphdiff.draw import words
 from graphdiff.draw.folding import Group, fold
 from graphdiff.draw.subject import Array, Item, Subject
+from graphdiff.draw.tidying import tidied
 
 BUDGET = 60
 _MOST_ENDS = 12  # inputs, or results, shown one by one
@@ -72,7 +73,9 @@ class Overview:
 
 def overview_of(subject: Subject, budget: int = BUDGET) -> Overview:
     """The overview of a subject in at most ``budget`` boxes, or a few more where it is very small."""
-    return _Builder(subject, budget).build()
+    overview = _Builder(tidied(subject, views_of_parameters=True), budget).build()
+    overview.boxes = _told_apart(overview.boxes)
+    return overview
 
 
 class _Builder:
@@ -82,11 +85,13 @@ class _Builder:
         self.overview = Overview(subject)
         self.forward = subject.show == "forward"
         self.home: dict[int, str] = {}
+        self.data = self._fed()
         leaves = [i for i in range(len(self.items)) if self._is_shown_leaf(i)]
-        self.names = subject.names(leaves)
-        self.leaves = [tuple(leaves)] if len(leaves) > _MOST_ENDS else [(i,) for i in leaves]
-        ends = len(self.leaves) + min(len(subject.outputs), _MOST_ENDS)
-        self.groups = fold(subject, max(1, budget - ends))
+        self.names = self._names(leaves)
+        room = budget - min(len(subject.outputs), _MOST_ENDS)
+        many = len(leaves) > _MOST_ENDS
+        self.groups = fold(subject, max(1, room // 2 if many else room - len(leaves)))
+        self.leaves = self._bundles(leaves) if many else [(i,) for i in leaves]
 
     def build(self) -> Overview:
         self._add_leaves()
@@ -107,17 +112,50 @@ class _Builder:
         node = self.items[i].node
         if node.primitive is not None or node.role == "parameter":
             return node.primitive is None and i in {k for k, _ in self.subject.outputs}
-        if node.role != "constant" or node.name:
-            return True
-        users = [self.items[user] for user, _ in self.subject.users[i]]
-        return node.spec.size > 1 and any(not self._has_data(user, i) for user in users)
+        return node.role != "constant" or bool(node.name) or i in self.data
 
-    def _has_data(self, user: Item, besides: int) -> bool:
-        """Whether an operation gets something computed or an input, so that a constant is incidental."""
-        return any(
-            i != besides and (self.items[i].node.primitive is not None or self.items[i].node.role == "input")
-            for i in user.inputs
-        )
+    def _fed(self) -> dict[int, str]:
+        """What to call the nameless arrays that feed the graph.
+
+        Those are the arrays that meet parameters alone and, where no module is at work, those that meet
+        what was computed from data. An array that a module adds to its data is its own affair.
+        """
+        found: dict[int, str] = {}
+        data: set[int] = set()
+        for i, item in enumerate(self.items):
+            if item.node.primitive is None:
+                if item.node.role != "constant" and not self._is_parameter(i):
+                    data.add(i)
+                continue
+            meets_data = any(k in data for k in item.inputs)
+            if not item.backward and not (meets_data and item.node.scope):
+                for k in filter(self._is_array, item.inputs):
+                    label = meets_data and self.items[k].node.spec.dtype.is_integer
+                    found.setdefault(k, "labels" if label else "input")
+                    data.add(k)
+            if any(k in data for k in item.inputs):
+                data.add(i)
+        return found
+
+    def _is_array(self, i: int) -> bool:
+        node = self.items[i].node
+        return node.primitive is None and node.role == "constant" and not node.name and node.spec.size > 1
+
+    def _names(self, leaves: Sequence[int]) -> dict[int, str]:
+        names = self.subject.names(leaves)
+        for word in ("input", "labels"):
+            alike = [i for i in leaves if self.data.get(i) == word]
+            for n, i in enumerate(alike, 1):
+                names[i] = word if len(alike) == 1 else f"{word}{n}"
+        return names
+
+    def _bundles(self, leaves: Sequence[int]) -> list[tuple[int, ...]]:
+        """Leaves that the same box uses first, together."""
+        box = {i: number for number, group in enumerate(self.groups) for i in group.members}
+        found: dict[int, list[int]] = {}
+        for i in leaves:
+            found.setdefault(min((box[user] for user, _ in self.subject.users[i]), default=-1), []).append(i)
+        return [tuple(found[number]) for number in sorted(found)]
 
     def _add_leaves(self) -> None:
         for members in self.leaves:
@@ -137,6 +175,8 @@ class _Builder:
         items = [self.items[i] for i in group.members]
         names = [item.node.primitive.name for item in items if item.node.primitive]
         parameters = self._parameters(group.members)
+        if items[0].backward and self.subject.show == "both":  # they are the forward boxes'
+            parameters = []
         title, kind = self._title(group, items, names)
         fill: Fill = "backward" if all(item.backward for item in items) else "plain"
         if group.members[-1] in self.results:
@@ -221,15 +261,17 @@ class _Builder:
                 tail, head = self.home.get(i), self.home[user]
                 if tail is not None and tail != head:
                     flows.setdefault((tail, head), {}).setdefault(i, []).append((user, argnum))
+        bundles = {f"n{members[0]}" for members in self.leaves if len(members) > 1}
         for (tail, head), tensors in flows.items():
-            if len(tensors) > _MOST_LINKS:
+            if len(tensors) > _MOST_LINKS or (tail in bundles and len(tensors) > 1):
                 self.overview.links.append(self._link(tail, head, tensors))
             else:
                 self.overview.links += [self._link(tail, head, {i: uses}) for i, uses in tensors.items()]
 
     def _link(self, tail: str, head: str, tensors: dict[int, list[tuple[int, int]]]) -> Link:
         first = self.items[next(iter(tensors))]
-        text = words.shape(first.node.spec.shape) if len(tensors) == 1 else f"{len(tensors)} tensors"
+        shape = first.node.spec.shape
+        text = f"{len(tensors)} tensors" if len(tensors) > 1 else words.shape(shape) if shape else ""
         gradient = None
         if self.subject.record is not None and self.forward and first.node.role != "constant":
             gradient = self._norm([self._gradient(i, uses) for i, uses in tensors.items()])
@@ -239,7 +281,7 @@ class _Builder:
         """What the uses passed back; all that arrived where there are no others."""
         if len(uses) == len(self.subject.users[i]) or not uses:
             return self.items[i].gradient
-        passed = [p for user, argnum in uses if (p := self.items[user].passed(argnum)) is not None]
+        passed = [p for user, argnum in uses if (p := self.subject.passed(user, argnum)) is not None]
         with np.errstate(all="ignore"):
             return np.sum(passed, axis=0) if passed else None
 
@@ -247,11 +289,12 @@ class _Builder:
 
     def _facts(self) -> list[str]:
         subject = self.subject
-        parameters = sum(item.node.spec.size for i, item in enumerate(self.items) if self._is_parameter(i))
+        drawn = subject.record.forward_graph if subject.record else [item.node for item in self.items]
+        parameters = sum(n.spec.size for n in drawn if n.role == "parameter" and n.primitive is None)
         facts = []
-        batch = next((self.items[m[0]].node.spec.shape for m in self.leaves), ())
-        if len(batch) > 1:
-            facts.append(f"batch {batch[0]}")
+        batch = next(filter(self._is_batch, self.names), None) if parameters else None
+        if batch is not None:
+            facts.append(f"batch {self.items[batch].node.spec.shape[0]}")
         if parameters:
             facts.append(f"{words.count(parameters)} parameters")
         result = self.items[subject.outputs[0][0]] if len(subject.outputs) == 1 else None
@@ -263,6 +306,22 @@ class _Builder:
         if subject.record is None and parameters:
             facts.append("no backward yet")
         return facts
+
+    def _is_batch(self, i: int) -> bool:
+        """Whether the first axis of an input counts examples: it has others, and is not multiplied away."""
+        node = self.items[i].node
+        users = [(self.items[user].node.primitive, argnum) for user, argnum in self.subject.users[i]]
+        factor = any(primitive and primitive.name == "matmul" and argnum == 1 for primitive, argnum in users)
+        return node.role in ("input", "constant") and node.spec.ndim > 1 and not factor
+
+
+def _told_apart(boxes: Sequence[Box]) -> list[Box]:
+    """The boxes, numbered where several would read the same."""
+    alike: dict[tuple[object, ...], list[Box]] = {}
+    for box in boxes:
+        alike.setdefault((box.around, box.title, box.kind), []).append(box)
+    number = {box.id: n for same in alike.values() if len(same) > 1 for n, box in enumerate(same, 1)}
+    return [replace(b, title=f"{b.title} ({number[b.id]})") if b.id in number else b for b in boxes]
 
 
 def _value(item: Item) -> str:

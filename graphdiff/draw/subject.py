@@ -36,6 +36,7 @@ class Item:
         record: the backward pass that gradients are shown of.
         backward: it belongs to the backward pass.
         inside: the unfolded composites around it, the outermost first, by the number of their cluster.
+        view: the same value in the shape in which it is shown, where that is another.
     """
 
     node: Node
@@ -44,20 +45,25 @@ class Item:
     record: Backward | None = None
     backward: bool = False
     inside: tuple[int, ...] = ()
+    view: Tensor | None = None
+
+    @property
+    def shown(self) -> Tensor | None:
+        return self.tensor if self.view is None else self.view
 
     @cached_property
     def value(self) -> Array | None:
-        return values_of(self.tensor)
+        return values_of(self.shown)
 
     @cached_property
     def gradient(self) -> Array | None:
         """The gradient that arrived here, or ``None`` where none is known."""
-        if self.record is None or self.tensor is None or self.tensor not in self.record:
+        if self.record is None or self.shown is None or self.shown not in self.record:
             return None
-        return values_of(self.record[self.tensor])
+        return values_of(self.record[self.shown])
 
     def passed(self, argnum: int) -> Array | None:
-        """What the edge from an operand passed back to it, in the operand's shape."""
+        """What the edge from an operand passed back to it."""
         if self.record is None or self.tensor is None:
             return None
         try:
@@ -93,6 +99,7 @@ class Subject:
         record: the backward pass, where there is one.
         of: the label of what was differentiated.
         clusters: unfolded composites: the number of a cluster, and what was unfolded.
+        folded: how many operations are not among the nodes, because they became part of a wire.
     """
 
     items: Sequence[Item]
@@ -102,6 +109,7 @@ class Subject:
     record: Backward | None = None
     of: str = UNNAMED
     clusters: Mapping[int, Item] | None = None
+    folded: int = 0
 
     @cached_property
     def users(self) -> Sequence[Sequence[tuple[int, int]]]:
@@ -112,21 +120,31 @@ class Subject:
                 found[operand].append((i, argnum))
         return found
 
+    def passed(self, user: int, argnum: int) -> Array | None:
+        """What the edge from an operand passed back to it, in the shape in which the operand is shown."""
+        found = self.items[user].passed(argnum)
+        operand = self.items[self.items[user].inputs[argnum]]
+        return None if found is None else found.reshape(operand.node.spec.shape)
+
     def names(self, leaves: Sequence[int]) -> dict[int, str]:
-        """What to call the leaves that are shown: their names, else their roles, numbered if need be."""
-        roles: dict[str, list[int]] = {}
+        """What to call the leaves that are shown: their names, else their roles, numbered if need be.
+
+        Upstream gradients of several backward passes are numbered too.
+        """
+        given: dict[str, list[int]] = {}
         for i in leaves:
-            if not self.labels[i]:
-                roles.setdefault(self.items[i].node.role, []).append(i)
+            role = self.items[i].node.role
+            if not self.labels[i] or role == "backward":
+                given.setdefault(self.labels[i] or role, []).append(i)
         found = {i: self.labels[i] for i in leaves}
-        for role, nameless in roles.items():
-            for n, i in enumerate(nameless, 1):
-                found[i] = role if len(nameless) == 1 else f"{role}{n}"
+        for name, alike in given.items():
+            for n, i in enumerate(alike, 1):
+                found[i] = name if len(alike) == 1 else f"{name}{n}"
         return found
 
     @property
     def operations(self) -> int:
-        return sum(item.node.primitive is not None for item in self.items)
+        return self.folded + sum(item.node.primitive is not None for item in self.items)
 
 
 def values_of(t: Tensor | None) -> Array | None:

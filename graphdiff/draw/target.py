@@ -9,6 +9,7 @@ from graphdiff.autodiff import Backward
 from graphdiff.autodiff.walk import ancestors, graph_of
 from graphdiff.draw import words
 from graphdiff.draw.subject import UNNAMED, Show, Subject, of_nodes
+from graphdiff.draw.tidying import VIEWS
 from graphdiff.errors import ArgumentError
 from graphdiff.graph import Graph, Node
 from graphdiff.tensor import Tensor
@@ -21,6 +22,11 @@ def subject_of(target: Tensor | Backward | Graph, gradients: Backward | None, sh
         ArgumentError: nothing that can be drawn, gradients of another graph, or a backward pass asked for
             where none is given.
     """
+    if gradients is not None and not isinstance(gradients, Backward):
+        raise ArgumentError(
+            f"gradients={words.short(repr(gradients), 40)} is no record of a backward pass",
+            fix="pass what backward() returned, draw(f, gradients=f.backward()), or draw that record itself",
+        )
     if isinstance(target, Backward):
         if gradients is not None and gradients is not target:
             raise ArgumentError("two records of a backward pass", fix="give one: draw(back)")
@@ -53,8 +59,30 @@ def _of_tensor(target: Tensor, record: Backward | None) -> Subject:
 def _of_graph(graph: Graph, record: Backward | None) -> Subject:
     if record is None:
         known = {i: t for i, t in graph.constants.items() if graph[i].role == "constant"}
-        return of_nodes(graph, known, None)
+        return of_nodes(graph, known, None, _derivatives(graph))
     return of_nodes(graph, {node.id: record.tensor(node.id) for node in graph}, record)
+
+
+def _derivatives(graph: Graph) -> list[tuple[int, str]] | None:
+    """The results of a graph that ends in one value and its gradients by all variables, in their order."""
+    if len(graph.outputs) < 2:
+        return None
+    output, *gradients = (graph[i] for i in graph.outputs)
+    variables = {
+        i: node
+        for i, node in enumerate(graph)
+        if node.primitive is None and node.role in ("input", "parameter") and node.spec.dtype.is_floating
+    }
+    if any(node.role != "backward" for node in gradients):
+        return None
+    if [node.spec for node in gradients] != [node.spec for node in variables.values()]:
+        return None
+    of = words.clean(output.name) or UNNAMED
+    names = of_nodes(graph, {}, None).names([*variables])
+    labels: dict[int, list[str]] = {}
+    for node, by in zip(gradients, names.values(), strict=True):
+        labels.setdefault(node.id, []).append(_derivative(of, by))
+    return [(output.id, of), *((i, " = ".join(found)) for i, found in labels.items())]
 
 
 def _of_backward(record: Backward, show: Show) -> Subject:
@@ -118,6 +146,8 @@ def _expression(graph: Graph, node: Node) -> str:
     if node.name or node.primitive is None:
         return node.name
     operands = [graph[i].name for i in node.inputs]
+    if node.primitive.name in VIEWS:
+        return _expression(graph, graph[node.inputs[0]])
     symbol = node.primitive.symbol
     if len(operands) == 2 and len(symbol) == 1 and all(operands):
         return f"{operands[0]}{symbol}{operands[1]}"

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from graphdiff.tensor import Tensor, leaf
 
 
 def export(t: Tensor, **options: Any) -> Any:
-    """The capsule of a tensor's values.
-
-    Strides below zero and read-only memory are outside what every consumer accepts, so such host arrays
-    are copied first; so are all host arrays, because the consumer may write and a tensor never changes.
+    """The capsule of a copy of a tensor's values: the consumer may write, and a tensor never changes. Strides
+    below zero and read-only memory, which not every consumer accepts, are gone from the copy too.
     """
-    data = t.numpy() if t.backend.device == "cpu" else t.data
-    if isinstance(data, np.ndarray):
-        data = data.copy()
-        options.pop("copy", None)
+    data = t.backend.asarray(t._value("DLPack"), copy=True)
+    options.pop("copy", None)
     return data.__dlpack__(**options)
 
 
@@ -32,4 +26,4 @@ def from_dlpack(array: Any) -> Tensor:
 
     if not hasattr(array, "__dlpack__"):
         raise ArgumentError(f"{type(array).__name__} has no __dlpack__", fix="use graphdiff.tensor(...)")
-    return leaf(np.from_dlpack(array), copy=True)
+    return leaf(array, copy=True)

@@ -6,29 +6,52 @@ Nothing is detached silently: a NumPy function without a counterpart here raises
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from graphdiff import ops, source
 from graphdiff.errors import ArgumentError, MutationError
+from graphdiff.ops.reduction import as_floating
+from graphdiff.primitive import Primitive
+from graphdiff.tensor import Tensor, as_tensor
 
-_UFUNCS = {
+
+def _dot(x: Any, y: Any) -> Tensor:
+    x, y = as_tensor(x), as_tensor(y)
+    if not x.ndim or not y.ndim:
+        return ops.multiply(x, y)
+    return ops.tensordot(x, y, ([-1], [-2 if y.ndim > 1 else -1]))
+
+
+_UFUNCS: dict[str, str | Callable[..., Tensor]] = {
     "true_divide": "divide",
     "absolute": "abs",
-    "fabs": "abs",
-    "rint": "round",
-    "float_power": "power",
+    "fabs": lambda x: ops.abs(as_floating(x)),
+    "rint": lambda x: ops.round(as_floating(x)),
+    "float_power": lambda x, y: ops.power(ops.cast(x, "float64"), ops.cast(y, "float64")),
     "invert": "logical_not",
     "bitwise_and": "logical_and",
     "bitwise_or": "logical_or",
 }
-_FUNCTIONS = {
+_FUNCTIONS: dict[str, str | Callable[..., Tensor]] = {
     "amax": "max",
     "amin": "min",
     "permute_dims": "transpose",
     "concat": "concatenate",
-    "dot": "matmul",
+    "dot": _dot,
 }
+# What NumPy calls an argument -> what the operations call it.
+_NAMES = (
+    dict.fromkeys(("a", "A", "m", "arr", "ary", "array"), "x")
+    | dict.fromkeys(("a_min", "min"), "low")
+    | dict.fromkeys(("a_max", "max"), "high")
+    | {"b": "y", "arrays": "parts", "constant_values": "value"}
+    | {"indices_or_sections": "sections", "pad_width": "widths"}
+)
+_SAME_AS_NONE = {"out": None, "dtype": None, "where": True}
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -41,12 +64,13 @@ def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: Mapping[s
         error = MutationError("out= would change a tensor in place", fix="use the returned tensor")
         error.locate(f"np.{ufunc.__name__}", source=source.describe(source.caller()))
         raise error
+    kwargs = {k: v for k, v in kwargs.items() if v is not _SAME_AS_NONE.get(k, kwargs)}
     reduced = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
     if method == "reduce" and ufunc.__name__ in reduced:
         options = {k: v for k, v in kwargs.items() if k in ("axis", "keepdims")}
         if options.keys() == kwargs.keys():
             return getattr(ops, reduced[ufunc.__name__])(*inputs, **{"axis": 0} | options)
-    operation = _find(_UFUNCS.get(ufunc.__name__, ufunc.__name__))
+    operation = _find(_UFUNCS, ufunc.__name__)
     if operation is None or method != "__call__" or kwargs:
         raise _unsupported(ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}", kwargs)
     return operation(*inputs)
@@ -60,25 +84,55 @@ def call_function(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> 
     """
     if func.__name__ in ("shape", "ndim", "size") and not kwargs and len(args) == 1:
         return getattr(args[0], func.__name__)
-    operation = _find(_FUNCTIONS.get(func.__name__, func.__name__))
+    operation = _find(_FUNCTIONS, func.__name__)
     if operation is None or func.__module__ != "numpy":
         raise _unsupported(func.__name__, kwargs)
-    names = {"constant_values": "value", "a_min": "low", "a_max": "high"}
-    options = {names.get(k, k): v for k, v in kwargs.items()}
     try:
-        return operation(*args, **options)
-    except TypeError as problem:
-        if "argument" not in str(problem):
-            raise
+        signature = inspect.signature(func)
+    except ValueError:  # NumPy before 2.4 tells none of its C functions
+        signature = inspect.signature(operation)
+    try:
+        given = signature.bind(*args, **kwargs)
+    except TypeError:
         raise _unsupported(func.__name__, kwargs) from None
+    known = inspect.signature(operation).parameters
+    arity = operation.arity or 0 if isinstance(operation, Primitive) else 0
+    given.apply_defaults()
+    operands: list[Any] = []
+    options: dict[str, Any] = {}
+    other: list[str] = []
+    for name, value in given.arguments.items():
+        parameter = signature.parameters[name]
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            operands += value
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            other += [k for k in value if _NAMES.get(k, k) not in known]
+            options |= {_NAMES.get(k, k): v for k, v in value.items()}
+        elif _NAMES.get(name, name) in known:
+            if value is not np._NoValue:
+                options[_NAMES.get(name, name)] = value
+        elif value is parameter.default:
+            pass
+        elif len(operands) < arity:
+            operands.append(value)
+        else:
+            other.append(name)
+    if other:
+        raise _unsupported(func.__name__, other)
+    if func.__name__ == "einsum" and not isinstance(operands[0], str):
+        raise _unsupported(func.__name__, ["lists of axes"])
+    return operation(*operands, **options)
 
 
-def _find(name: str) -> Callable[..., Any] | None:
-    return getattr(ops, name) if name in ops.__all__ else None
+def _find(names: Mapping[str, str | Callable[..., Any]], name: str) -> Callable[..., Any] | None:
+    found = names.get(name, name)
+    if not isinstance(found, str):
+        return found
+    return getattr(ops, found) if found in ops.__all__ else None
 
 
-def _unsupported(name: str, kwargs: Mapping[str, Any]) -> ArgumentError:
-    options = f" with {', '.join(kwargs)}" if kwargs else ""
+def _unsupported(name: str, options_given: Iterable[str]) -> ArgumentError:
+    options = f" with {', '.join(options_given)}" if options_given else ""
     error = ArgumentError(
         f"np.{name}{options} has no counterpart for tensors, and calling it would leave the graph",
         fix="use an operation of graphdiff, or np.asarray(t) to leave the graph on purpose",

@@ -2,6 +2,7 @@
 
 from graphdiff.ops.activation import log_softmax, sigmoid, softmax, softplus
 from graphdiff.ops.arrangement import flip, pad, repeat, roll, split, tile
+from graphdiff.ops.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from graphdiff.ops.creation import arange, eye, full, ones, ones_like, zeros, zeros_like
 from graphdiff.ops.elementwise import (
     abs,
@@ -64,6 +65,17 @@ from graphdiff.ops.indexing import (
     take_along_axis,
 )
 from graphdiff.ops.linear import einsum, matmul, outer, tensordot, trace
+from graphdiff.ops.pooling import (
+    adaptive_avg_pool2d,
+    adaptive_max_pool2d,
+    avg_pool1d,
+    avg_pool2d,
+    channel_window_sum,
+    global_avg_pool2d,
+    global_max_pool2d,
+    max_pool1d,
+    max_pool2d,
+)
 from graphdiff.ops.reduction import (
     argmax,
     argmin,
@@ -93,6 +105,8 @@ from graphdiff.ops.shape import (
 __all__ = [
     "abs",
     "accumulate",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool2d",
     "add",
     "arange",
     "arccos",
@@ -101,11 +115,18 @@ __all__ = [
     "arctan",
     "argmax",
     "argmin",
+    "avg_pool1d",
+    "avg_pool2d",
     "broadcast_to",
     "cast",
     "ceil",
+    "channel_window_sum",
     "clip",
     "concatenate",
+    "conv1d",
+    "conv2d",
+    "conv_transpose1d",
+    "conv_transpose2d",
     "cos",
     "cosh",
     "cumsum",
@@ -122,6 +143,8 @@ __all__ = [
     "floor",
     "full",
     "getitem",
+    "global_avg_pool2d",
+    "global_max_pool2d",
     "greater",
     "greater_equal",
     "identity",
@@ -139,6 +162,8 @@ __all__ = [
     "logsumexp",
     "matmul",
     "max",
+    "max_pool1d",
+    "max_pool2d",
     "maximum",
     "mean",
     "min",

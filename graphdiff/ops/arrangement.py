@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,12 @@ def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     """Cut along an axis into equal parts, or before the given indices.
 
     Raises:
-        ShapeError: the axis does not divide into so many equal parts.
+        ShapeError: the axis does not divide into so many equal parts. ArgumentError: not integers.
     """
     x = as_tensor(x)
     axis = normalize_axis("split", x, axis)
     n = x.shape[axis]
+    sections = _integers("split", x, sections)
     if isinstance(sections, int):
         if sections < 1 or n % sections:
             error = ShapeError(
@@ -36,6 +38,19 @@ def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     return [cut(x, axis, a, max(a, b)) for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
 
 
+def _integers(operation: str, x: Tensor, value: Any) -> Any:
+    """An integer as an int, a sequence of them as a list.
+
+    Raises:
+        ArgumentError: anything else.
+    """
+    try:
+        return [index(n) for n in value] if np.ndim(value) else index(value)
+    except (TypeError, ValueError):
+        error = ArgumentError(f"{value!r} is neither an integer nor a sequence of them", fix="give integers")
+        raise located(error, operation, x) from None
+
+
 def flip(x: Any, axis: Any = None) -> Tensor:
     """The elements in reverse order along axes, all by default."""
     x = as_tensor(x)
@@ -46,12 +61,21 @@ def flip(x: Any, axis: Any = None) -> Tensor:
 
 def roll(x: Any, shift: Any, axis: Any = None) -> Tensor:
     """The elements moved along axes, those that fall off coming in at the other end; flattened for
-    ``axis=None``."""
+    ``axis=None``.
+
+    Raises:
+        ArgumentError: shifts that are not integers, or not as many as axes.
+    """
     moved = as_tensor(x)
     if axis is None:
         return reshape(roll(reshape(moved, -1), shift, 0), moved.shape)
-    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
-    shifts = shift if isinstance(shift, (tuple, list)) else (shift,) * len(axes)
+    shifts = _integers("roll", moved, shift)
+    shifts = shifts if isinstance(shifts, list) else [shifts]
+    axes = list(axis) if isinstance(axis, (tuple, list)) else [axis]
+    if len(axes) == 1:  # several shifts of one axis add up
+        axes *= len(shifts)
+    if len(shifts) == 1:
+        shifts *= len(axes)
     if len(shifts) != len(axes):
         error = ArgumentError(f"{len(shifts)} shifts for {len(axes)} axes", fix="give one shift per axis")
         raise located(error, "roll", moved)
@@ -76,7 +100,8 @@ def pad(x: Any, widths: Any, mode: str = "constant", value: float = 0.0) -> Tens
         value: the constant.
 
     Raises:
-        ArgumentError: an unknown mode, or widths that fit neither form or are negative.
+        ArgumentError: an unknown mode, a value that is no number, or widths that fit neither form or are
+            negative.
     """
     x = as_tensor(x)
     try:
@@ -89,10 +114,15 @@ def pad(x: Any, widths: Any, mode: str = "constant", value: float = 0.0) -> Tens
             fix=f"give (before, after) ≥ 0 for each of {x.ndim} axes and a mode of {', '.join(_PAD_MODES)}",
         )
         raise located(error, "pad", x)
+    try:
+        constant = float(value)
+    except (TypeError, ValueError):
+        error = ArgumentError(f"the value {value!r} is not a number", fix="pad all sides with one number")
+        raise located(error, "pad", x) from None
     if mode == "constant":
         shape = tuple(n + a + b for n, (a, b) in zip(x.shape, pairs, strict=True))
         bounds = tuple((a, a + n, 1) for n, (a, _) in zip(x.shape, pairs, strict=True))
-        return embed(x, shape=shape, bounds=bounds, value=float(value))
+        return embed(x, shape=shape, bounds=bounds, value=constant)
     padded: Tensor = x
     for axis, pair in enumerate(pairs):
         if any(pair):
@@ -131,8 +161,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
         ArgumentError: negative, or neither one number nor as many as the axis has elements.
     """
     x = as_tensor(x)
-    if axis is None:
-        x, axis = reshape(x, -1), 0
+    if axis is None or not x.ndim:
+        x, axis = reshape(x, -1), axis or 0
     axis = normalize_axis("repeat", x, axis)
     try:
         order = np.repeat(np.arange(x.shape[axis]), np.asarray(repeats))

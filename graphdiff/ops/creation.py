@@ -6,14 +6,34 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.dtypes import as_dtype
+from graphdiff.backend import Backend, current_backend
+from graphdiff.errors import ArgumentError, GraphdiffError, ShapeError
+from graphdiff.graph import TensorSpec
+from graphdiff.ops.common import located
 from graphdiff.ops.shape import as_shape
 from graphdiff.tensor import Tensor, as_tensor, leaf
 
 
 def full(shape: Any, value: float, dtype: Any = None) -> Tensor:
-    """A constant of one value; float64 unless said otherwise."""
-    return leaf(np.full(as_shape("full", shape), value, str(as_dtype(dtype or "float64"))))
+    """A constant of one value; float64 unless said otherwise.
+
+    Raises:
+        ShapeError: no shape. ArgumentError: a value that the dtype, or a dtype that the backend, cannot hold.
+    """
+    try:
+        spec = TensorSpec(as_shape("full", shape), dtype or "float64")
+    except GraphdiffError as error:
+        raise located(error, "full") from None
+    return _full(current_backend(), spec, value)
+
+
+def _full(backend: Backend, spec: TensorSpec, value: float) -> Tensor:
+    try:
+        data = backend.full(spec.shape, value, spec.dtype)
+    except (ValueError, TypeError, OverflowError) as problem:
+        error = ArgumentError(f"no {spec.dtype} tensor of {value}: {problem}", fix="choose another dtype")
+        raise located(error, "full") from None
+    return leaf(data, backend=backend)
 
 
 def zeros(shape: Any, dtype: Any = None) -> Tensor:
@@ -38,14 +58,35 @@ def ones_like(x: Any) -> Tensor:
 
 def _like(x: Any, value: int) -> Tensor:
     x = as_tensor(x)
-    return leaf(np.full(x.shape, value), x.dtype, backend=x.backend)
+    return _full(x.backend, x.spec, value)
 
 
 def arange(*bounds: float, dtype: Any = None) -> Tensor:
-    """``arange(stop)``, ``arange(start, stop)`` or ``arange(start, stop, step)``, as in NumPy."""
-    return leaf(np.arange(*bounds), dtype)
+    """``arange(stop)``, ``arange(start, stop)`` or ``arange(start, stop, step)``, as in NumPy.
+
+    Raises:
+        ArgumentError: no such numbers.
+    """
+    try:
+        if len(bounds) > 3:
+            raise TypeError(f"{len(bounds)} numbers, at most 3")
+        values = np.arange(*bounds)
+    except (ValueError, TypeError, ArithmeticError) as problem:
+        error = ArgumentError(
+            f"no range of {bounds}: {problem}", fix="give stop, or start and stop, or these and a step not 0"
+        )
+        raise located(error, "arange") from None
+    return leaf(values, dtype)
 
 
 def eye(n: int, m: int | None = None, dtype: Any = None) -> Tensor:
-    """Ones on the diagonal of an n × m matrix (square by default), zeros elsewhere."""
-    return leaf(np.eye(n, m), dtype)
+    """Ones on the diagonal of an n × m matrix (square by default), zeros elsewhere.
+
+    Raises:
+        ShapeError: sizes that are not integers of at least 0.
+    """
+    rows, columns = as_shape("eye", (n, n if m is None else m))
+    if rows < 0 or columns < 0:
+        error = ShapeError(f"no matrix has the shape {rows, columns}", fix="give sizes of at least 0")
+        raise located(error, "eye")
+    return leaf(np.eye(rows, columns), dtype)

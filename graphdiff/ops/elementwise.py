@@ -15,7 +15,7 @@ from graphdiff.graph import TensorSpec
 from graphdiff.ops import samples
 from graphdiff.ops.common import broadcast_spec, comparison_spec, numeric_spec, same_spec
 from graphdiff.primitive import EachOperand, Primitive, Rule
-from graphdiff.tensor import Tensor
+from graphdiff.tensor import Tensor, as_tensor
 
 
 def _function(
@@ -272,8 +272,12 @@ where: Primitive = Primitive(
     elementwise=True,
     unify=slice(1, None),
     samples=samples.choice,
-    doc="x where the condition holds, else y; a NaN in the branch not taken reaches neither the value nor "
-    "the gradient.",
+    doc="""x where the condition holds, else y; of x and y, a NaN where it is not taken reaches neither the
+    value nor the gradient.
+
+    That holds for the operands themselves. An operation before them whose own derivative is infinite or NaN
+    still turns the gradient 0 into NaN: ``where(x > 0, sqrt(x), 0)`` has the derivative 0 · ∞ at 0. The
+    remedy is to choose before the operation too: ``where(x > 0, sqrt(where(x > 0, x, 1)), 0)``.""",
 )
 _clip: Primitive = Primitive(
     "clip",
@@ -286,13 +290,16 @@ _clip: Primitive = Primitive(
 
 
 def clip(x: Any, low: Any = None, high: Any = None) -> Tensor:
-    """x kept between two bounds; a bound of ``None`` is none.
+    """x kept between two bounds; a bound of ``None`` is none. Integers between floats become float64.
 
     Numbers as bounds let the gradient pass where low ≤ x ≤ high. Tensors as bounds are differentiated
     too, as ``minimum(maximum(x, low), high)``, and then ties share the gradient.
     """
     numbers = (int, float, type(None))
     if isinstance(low, numbers) and isinstance(high, numbers):
+        x = as_tensor(x)
+        if not x.dtype.is_floating and (isinstance(low, float) or isinstance(high, float)):
+            x = cast(x, "float64")
         return _clip(x, low=-math.inf if low is None else low, high=math.inf if high is None else high)
     if low is not None:
         x = maximum(x, low)
@@ -306,6 +313,7 @@ def _comparison(name: str, symbol: str, doc: str) -> Primitive:
     return Primitive(
         name,
         spec=comparison_spec,
+        vjp=(None,) * 2,
         elementwise=True,
         symbol=symbol,
         samples=samples.operands(2),
@@ -333,6 +341,7 @@ def _logical(name: str, symbol: str, count: int) -> Primitive:
     return Primitive(
         name,
         spec=_logical_spec,
+        vjp=(None,) * count,
         elementwise=True,
         symbol=symbol,
         samples=samples.booleans(count),
@@ -349,6 +358,7 @@ def _rounding(name: str, doc: str) -> Primitive:
     return Primitive(
         name,
         spec=numeric_spec,
+        vjp=(None,),
         elementwise=True,
         samples=samples.operands(1),
         doc=f"{doc} No derivative: use stop_gradient around it for a straight-through estimate.",
@@ -367,6 +377,7 @@ def _finite_spec(x: TensorSpec) -> TensorSpec:
 isfinite: Primitive = Primitive(
     "isfinite",
     spec=_finite_spec,
+    vjp=(None,),
     elementwise=True,
     samples=samples.operands(1),
     doc="Whether x is neither NaN nor infinite. No derivative.",
@@ -374,6 +385,7 @@ isfinite: Primitive = Primitive(
 isnan: Primitive = Primitive(
     "isnan",
     spec=_finite_spec,
+    vjp=(None,),
     elementwise=True,
     samples=samples.operands(1),
     doc="Whether x is NaN. No derivative.",

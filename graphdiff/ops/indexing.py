@@ -7,6 +7,7 @@ vjps. Basic keys (integers, slices, ``...``, ``None``) become a strided slice an
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -166,6 +167,7 @@ def _parse(operation: str, x: Tensor, key: Any) -> tuple[Template, list[Tensor]]
         elif entry is None:
             template.append(entry)
         elif isinstance(entry, slice):
+            _bounds(operation, x, axis, entry)
             template.append((entry.start, entry.stop, entry.step))
             axis += 1
         else:
@@ -192,6 +194,21 @@ def _out_of_range(operation: str, x: Tensor, axis: int, i: int) -> GraphdiffErro
         fix=f"use an index from {-n} to {n - 1}" if n else "the axis is empty",
     )
     return located(error, operation, x)
+
+
+def _bounds(operation: str, x: Tensor, axis: int, entry: slice) -> tuple[int, int, int]:
+    """Start, stop and step of a slice along an axis, counted from the front.
+
+    Raises:
+        ArgumentError: bounds that are not integers, or a step of 0.
+    """
+    try:
+        return entry.indices(x.shape[axis])
+    except (TypeError, ValueError) as problem:
+        error = ArgumentError(
+            f"{entry} does not index axis {axis}: {problem}", fix="give integers, and a step other than 0"
+        )
+        raise located(error, operation, x) from None
 
 
 def _without_masks(operation: str, x: Tensor, entries: tuple[Any, ...]) -> list[Any]:
@@ -275,11 +292,7 @@ def _basic(x: Tensor, entries: tuple[Any, ...]) -> tuple[tuple[tuple[int, int, i
             continue
         n = x.shape[len(bounds)]
         if isinstance(entry, slice):
-            try:
-                bounds.append(entry.indices(n))
-            except (TypeError, ValueError) as problem:
-                error = ArgumentError(f"{entry} does not index axis {len(bounds)}: {problem}")
-                raise located(error, "index", x) from None
+            bounds.append(_bounds("index", x, len(bounds), entry))
             shape.append(len(range(*bounds[-1])))
         else:
             i = int(entry)
@@ -311,7 +324,7 @@ def scatter_add(x: Any, key: Any, values: Any) -> Tensor:
 
 def _update(primitive: Primitive, x: Any, key: Any, values: Any) -> Tensor:
     x = as_tensor(x)
-    values = values if isinstance(values, Tensor) else as_tensor(np.asarray(values, dtype=str(x.dtype)))
+    values = values if isinstance(values, Tensor) else leaf(values, x.dtype, backend=x.backend)
     template, index = _parse(primitive.name, x, key)
     spots = indexed_shape(x.shape, [t.spec for t in index], template)
     return primitive(x, broadcast_to(values, spots), *index, key=template)
@@ -325,8 +338,8 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
         AxisError: the axis. ArgumentError: indices out of range or not integers.
     """
     x = as_tensor(x)
-    if axis is None:
-        x, axis = reshape(x, -1), 0
+    if axis is None or not x.ndim:
+        x, axis = reshape(x, -1), axis or 0
     axis = normalize_axis("take", x, axis)
     index = _index_tensor("take", x, axis, indices)
     return _index(x, index, key=((None, None, None),) * axis + (0,))
@@ -385,6 +398,15 @@ def one_hot(labels: Any, depth: int, dtype: Any = "float64") -> Tensor:
     """1 at the position each label names along a new last axis of size ``depth``, else 0. No derivative.
 
     Raises:
-        ArgumentError: a label outside 0 … depth − 1. DTypeError: labels that are not integers.
+        ArgumentError: a label outside 0 … depth − 1, or a depth that is no integer of at least 0.
+        DTypeError: labels that are not integers.
     """
-    return _one_hot(labels, depth=int(depth), dtype=as_dtype(dtype))
+    labels = as_tensor(labels)
+    try:
+        size = operator.index(depth)
+    except TypeError:
+        size = -1
+    if size < 0:
+        error = ArgumentError(f"depth {depth!r} is no number of classes", fix="give an integer of at least 0")
+        raise located(error, "one_hot", labels)
+    return _one_hot(labels, depth=size, dtype=as_dtype(dtype))

@@ -193,6 +193,8 @@ def _explicit(subscripts: str, ranks: Sequence[int]) -> tuple[list[str], str]:
         raise ValueError("a term names more axes than its operand has")
     dots = "".join(free[: max(spare)])
     terms = [t.replace("...", dots[len(dots) - n :]) for t, n in zip(terms, spare, strict=True)]
+    if arrow and dots and "..." not in result:
+        raise ValueError("'...' stands on the left alone")
     if arrow:
         result = result.replace("...", dots)
     else:

@@ -49,6 +49,26 @@ def as_floating(x: Any) -> Tensor:
     return t if t.dtype.is_floating else cast(t, FLOAT)
 
 
+def _axis(operation: str, x: Tensor, axis: Any) -> int:
+    """The axis counted from the front; as in NumPy, a tensor without axes takes 0 and −1 too."""
+    return normalize_axis(operation, x, axis, x.ndim or 1)
+
+
+def _axes(operation: str, x: Tensor, axis: Any) -> Axes:
+    """The axes; as in NumPy, a tensor without axes takes 0 and −1 too."""
+    if x.ndim or axis is None or isinstance(axis, (tuple, list)):
+        return normalize_axes(operation, x, axis)
+    normalize_axis(operation, x, axis, 1)
+    return ()
+
+
+def _gathered(primitive: Primitive, x: Tensor, **params: Any) -> Tensor:
+    """The reduction; of 16-bit floats it is computed in float32, whose range and digits their sums need."""
+    if x.dtype.itemsize > 2:
+        return primitive(x, **params)
+    return cast(primitive(cast(x, "float32"), **params), x.dtype)
+
+
 # Sums
 
 
@@ -70,7 +90,7 @@ _sum = Primitive(
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The sum over axes; integers and booleans are summed in 64 bits."""
     x = as_tensor(x)
-    return _sum(x, axes=normalize_axes("sum", x, axis), keepdims=bool(keepdims))
+    return _sum(x, axes=_axes("sum", x, axis), keepdims=bool(keepdims))
 
 
 def sum_to(x: Tensor, shape: Shape) -> Tensor:
@@ -103,7 +123,7 @@ _mean_over = Composite(
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The mean over axes; integers give float64. Over no elements it is NaN."""
     x = as_floating(x)
-    return _mean_over(x, axes=normalize_axes("mean", x, axis), keepdims=bool(keepdims))
+    return _gathered(_mean_over, x, axes=normalize_axes("mean", x, axis), keepdims=bool(keepdims))
 
 
 # Products
@@ -140,7 +160,7 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     x = as_tensor(x)
     if not x.dtype.is_floating:
         x = cast(x, _widened(x.dtype))
-    return _prod(x, axes=normalize_axes("prod", x, axis), keepdims=bool(keepdims))
+    return _prod(x, axes=_axes("prod", x, axis), keepdims=bool(keepdims))
 
 
 # Extremes
@@ -179,7 +199,7 @@ def max(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
         ShapeError: an axis without elements.
     """
     x = as_tensor(x)
-    return _max(x, axes=normalize_axes("max", x, axis), keepdims=bool(keepdims))
+    return _max(x, axes=_axes("max", x, axis), keepdims=bool(keepdims))
 
 
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -189,7 +209,7 @@ def min(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
         ShapeError: an axis without elements.
     """
     x = as_tensor(x)
-    return _min(x, axes=normalize_axes("min", x, axis), keepdims=bool(keepdims))
+    return _min(x, axes=_axes("min", x, axis), keepdims=bool(keepdims))
 
 
 def _arg_spec(x: TensorSpec, axis: int, keepdims: bool) -> TensorSpec:
@@ -213,7 +233,8 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
 def _arg(primitive: Primitive, x: Any, axis: int | None, keepdims: bool) -> Tensor:
     x = as_tensor(x)
     if axis is not None:
-        axis = normalize_axis(primitive.name, x, axis)
+        axis = _axis(primitive.name, x, axis)
+    if axis is not None and x.ndim:
         return primitive(x, axis=axis, keepdims=bool(keepdims))
     flat = primitive(reshape(x, -1), axis=0, keepdims=False)
     return reshape(flat, (1,) * x.ndim) if keepdims else flat
@@ -245,12 +266,15 @@ _std_over = Composite(
 def _moment(primitive: Primitive, x: Any, axis: Any, ddof: int, keepdims: bool) -> Tensor:
     x = as_floating(x)
     axes = normalize_axes(primitive.name, x, axis)
-    if not isinstance(ddof, int) or count(x.shape, axes) <= ddof:
+    n = count(x.shape, axes)
+    if not isinstance(ddof, int) or n <= ddof:
         error = ShapeError(
-            f"{count(x.shape, axes)} elements are too few for ddof={ddof!r}", fix="lower ddof or average more"
+            f"{n} elements along axes {axes} of {x.shape} are too few for ddof={ddof!r}: "
+            "the sum of squares is divided by their number less ddof",
+            fix="lower ddof or reduce over more elements" if n else "check the size first",
         )
         raise located(error, primitive.name, x)
-    return primitive(x, axes=axes, ddof=ddof, keepdims=bool(keepdims))
+    return _gathered(primitive, x, axes=axes, ddof=ddof, keepdims=bool(keepdims))
 
 
 def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
@@ -284,7 +308,7 @@ _norm_over = Composite(
 def norm(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The Euclidean length over axes; its derivative at 0 is the subgradient 0, as in torch."""
     x = as_floating(x)
-    return _norm_over(x, axes=normalize_axes("norm", x, axis), keepdims=bool(keepdims))
+    return _gathered(_norm_over, x, axes=normalize_axes("norm", x, axis), keepdims=bool(keepdims))
 
 
 # Log-sum-exp and softmax
@@ -307,17 +331,14 @@ _logsumexp_over = Composite(
     _logsumexp,
     vjp=(
         lambda g, out, x, axes, keepdims: (
-            spread(g, x.shape, axes) * exp(x - spread(_finite(out), x.shape, axes))
+            # Where all elements are −∞, so is the result; their derivative is 0.
+            spread(g, x.shape, axes) * exp(x - spread(where(equal(out, -math.inf), 0, out), x.shape, axes))
         ),
     ),
     formula=("softmax x",),
     symbol="ln Σ eˣ",
     samples=samples.nonempty_reduction,
 )
-
-
-def _finite(x: Tensor) -> Tensor:
-    return where(isfinite(x), x, 0)
 
 
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -327,7 +348,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
         ShapeError: an axis without elements.
     """
     x = as_floating(x)
-    return _logsumexp_over(x, axes=normalize_axes("logsumexp", x, axis), keepdims=bool(keepdims))
+    return _gathered(_logsumexp_over, x, axes=normalize_axes("logsumexp", x, axis), keepdims=bool(keepdims))
 
 
 def _scan_spec(x: TensorSpec, axis: int, reverse: bool) -> TensorSpec:
@@ -347,6 +368,6 @@ _cumsum: Primitive = Primitive(
 def cumsum(x: Any, axis: int | None = None) -> Tensor:
     """Running sums along one axis, or of the flattened tensor."""
     x = as_tensor(x)
-    if axis is None:
-        x, axis = reshape(x, -1), 0
+    if axis is None or not x.ndim:
+        x, axis = reshape(x, -1), axis or 0
     return _cumsum(x, axis=normalize_axis("cumsum", x, axis), reverse=False)

@@ -171,3 +171,100 @@ def einsum(s: Any) -> Sample:
     subscripts = s.choice(["ij,jk->ik", "ij->ji", "i,j->ij", "ij,ij->", "ijk,kl,l->ji", "ij->", "i,ij,j->i"])
     terms = subscripts.split("->")[0].split(",")
     return [s.array(tuple(sizes[c] for c in term)) for term in terms], {"subscripts": subscripts}
+
+
+# Convolution and pooling
+
+
+def _spatial_axis(s: Any, longest: int = 3) -> tuple[int, int, int, tuple[int, int], int]:
+    """A size, and a window that has a place on it: (size, window, stride, padding, dilation)."""
+    window, stride, dilation = s.integer(1, longest), s.integer(1, 3), s.integer(1, 2)
+    pair = (s.integer(0, 2), s.integer(0, 2))
+    least = max(1, dilation * (window - 1) + 1 - sum(pair))
+    return least + s.integer(0, 3), window, stride, pair, dilation
+
+
+def _convolved(s: Any) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], Mapping[str, Any]]:
+    """Shapes of input, filters and output, and the parameters."""
+    axes: Any = zip(_spatial_axis(s), _spatial_axis(s), strict=True)
+    sizes, kernel, stride, padding, dilation = axes
+    groups = s.choice([1, 1, 2])
+    n, c, o = s.integer(0 if s.integer(0, 7) == 7 else 1, 2), s.integer(1, 2), s.integer(1, 2)
+    out = tuple(
+        (size + sum(pair) - d * (k - 1) - 1) // step + 1
+        for size, k, step, pair, d in zip(sizes, kernel, stride, padding, dilation, strict=True)
+    )
+    params = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    return (n, c * groups, *sizes), (o * groups, c, *kernel), (n, o * groups, *out), params
+
+
+def convolution(s: Any) -> Sample:
+    """Images and filters."""
+    x, w, _, params = _convolved(s)
+    return [s.array(x), s.array(w)], params
+
+
+def convolution_input_grad(s: Any) -> Sample:
+    """An upstream gradient and filters."""
+    x, w, g, params = _convolved(s)
+    return [s.array(g), s.array(w)], {**params, "input_shape": x}
+
+
+def convolution_weight_grad(s: Any) -> Sample:
+    """Images and an upstream gradient."""
+    x, w, g, params = _convolved(s)
+    return [s.array(x), s.array(g)], {**params, "weight_shape": w}
+
+
+def _windows(s: Any) -> tuple[tuple[int, ...], Mapping[str, Any]]:
+    """Planes, and windows on them that padding does not fill."""
+    axes: Any = zip(_spatial_axis(s), _spatial_axis(s), strict=True)
+    sizes, window, stride, padding, dilation = axes
+    padding = tuple(
+        (min(a, d * (k - 1) // 2), min(b, d * (k - 1) // 2))
+        for (a, b), k, d in zip(padding, window, dilation, strict=True)
+    )
+    sizes = tuple(max(n, d * (k - 1) + 1) for n, k, d in zip(sizes, window, dilation, strict=True))
+    params = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
+    return (*s.shape(2, 2, max_side=2), *sizes), params
+
+
+def max_pooled(s: Any) -> Sample:
+    """Planes without equal elements."""
+    shape, params = _windows(s)
+    return [s.distinct(shape)], params
+
+
+def gathered(s: Any) -> Sample:
+    """Planes, and positions in them."""
+    shape = s.shape(4, 4, min_side=1)
+    index = s.integers((*shape[:2], s.integer(1, 2), s.integer(1, 3)), 0, shape[2] * shape[3] - 1)
+    return [s.array(shape), index], {}
+
+
+def scattered(s: Any) -> Sample:
+    """Numbers, and where they go."""
+    (x, index), _ = gathered(s)
+    return [s.array(index.shape), index], {"shape": x.shape[2:]}
+
+
+def summed(s: Any) -> Sample:
+    shape, params = _windows(s)
+    return [s.array(shape)], {k: v for k, v in params.items() if k != "dilation"}
+
+
+def spread(s: Any) -> Sample:
+    """One number for each place of windows on planes of a given shape."""
+    (x,), params = summed(s)
+    places = [
+        (n + sum(pair) - k) // step + 1
+        for n, k, step, pair in zip(
+            x.shape[2:], params["window"], params["stride"], params["padding"], strict=True
+        )
+    ]
+    return [s.array((*x.shape[:2], *places))], {**params, "shape": x.shape[2:]}
+
+
+def channels(s: Any) -> Sample:
+    shape = s.shape(min_dims=2, max_dims=4, max_side=4)
+    return [s.array(shape)], {"before": s.integer(0, 3), "after": s.integer(0, 3)}

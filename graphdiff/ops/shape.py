@@ -236,13 +236,15 @@ def _tensors(operation: str, parts: Any) -> list[Tensor]:
     return found
 
 
-def concatenate(parts: Sequence[Any], axis: int = 0) -> Tensor:
-    """Tensors joined along an existing axis.
+def concatenate(parts: Sequence[Any], axis: int | None = 0) -> Tensor:
+    """Tensors joined along an existing axis, or flattened for ``None``.
 
     Raises:
         ShapeError: sizes that differ on another axis. ArgumentError: no tensors.
     """
     tensors = _tensors("concatenate", parts)
+    if axis is None:
+        tensors, axis = [reshape(t, -1) for t in tensors], 0
     return _concatenate(*tensors, axis=normalize_axis("concatenate", tensors[0], axis))
 
 

@@ -8,8 +8,7 @@ and dilations are integers, padding is a pair (before, after).
 from __future__ import annotations
 
 import operator as op
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from graphdiff.errors import ArgumentError, GraphdiffError, ShapeError
@@ -22,13 +21,20 @@ Padding = tuple[Pair, ...]
 AXES = {1: ("length",), 2: ("height", "width")}
 
 
-@contextmanager
-def locating(operation: str, *inputs: Tensor) -> Iterator[None]:
+class locating:
     """Errors from inside are told the operation, its inputs and the user's line."""
-    try:
-        yield
-    except GraphdiffError as error:
-        raise located(error, operation, *inputs) from None
+
+    # Not a generator: contextlib's frame would be taken for the user's.
+
+    def __init__(self, operation: str, *inputs: Tensor) -> None:
+        self._operation, self._inputs = operation, inputs
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if isinstance(error, GraphdiffError):
+            located(error, self._operation, *self._inputs)
 
 
 # What users write

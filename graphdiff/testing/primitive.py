@@ -26,7 +26,7 @@ from graphdiff.dtypes import as_dtype
 from graphdiff.errors import ArgumentError
 from graphdiff.ops import sum as total
 from graphdiff.primitive import Composite, Primitive
-from graphdiff.tensor import Tensor, abstract, as_tensor
+from graphdiff.tensor import Tensor, abstract, as_tensor, tensor
 from graphdiff.testing.gradients import ATOL, EPS, RTOL, check_gradients
 from graphdiff.testing.source import RandomSource, Source
 
@@ -171,10 +171,13 @@ def check_spec(case: Case) -> None:
 def check_unmutated(case: Case) -> None:
     """Neither the forward nor the backward pass changes an input or the upstream gradient."""
     g, _ = case.directions()
-    watched = [*case.inputs, g]
-    before = [x.copy() for x in watched]
-    case(*case.inputs)
-    case.pull(g)
+    # Tensors, which kernels get as they are; arrays would be copied before a kernel sees them.
+    inputs, upstream = [tensor(x) for x in case.inputs], tensor(g)
+    before = [*(x.copy() for x in case.inputs), g.copy()]
+    case(*inputs)
+    if case.operands:
+        vjp(case.of_operands(), *(inputs[k] for k in case.operands))[1](upstream)
+    watched = [t.numpy() for t in (*inputs, upstream)]
     for k, (x, y) in enumerate(zip(watched, before, strict=True)):
         if not np.array_equal(x, y, equal_nan=True):
             name = f"input {k}" if k < len(case.inputs) else "the upstream gradient"
@@ -312,7 +315,9 @@ def _torch_grad(out: Any, points: Sequence[Any], g: Any) -> Sequence[Any]:
     if not out.requires_grad:
         return [torch.zeros_like(p) for p in points]
     keep = g is not None
-    return torch.autograd.grad(out, points, g, create_graph=keep, allow_unused=True, materialize_grads=True)
+    unused = {"allow_unused": True, "materialize_grads": True}
+    found: Sequence[Any] = torch.autograd.grad(out, points, g, create_graph=keep, **unused)
+    return found
 
 
 def _second(case: Case, g: Array, tangents: Sequence[Array]) -> list[Array]:

@@ -14,7 +14,7 @@ import numpy as np
 from graphdiff import context, ops
 from graphdiff.autodiff import Backward
 from graphdiff.cell import Cell
-from graphdiff.errors import StateError
+from graphdiff.errors import ArgumentError, StateError
 from graphdiff.module import Module
 from graphdiff.tensor import Tensor
 
@@ -39,6 +39,8 @@ class Optimizer(ABC):
 
     @lr.setter
     def lr(self, value: float) -> None:
+        if not value > 0:
+            raise ArgumentError(f"a learning rate of {value} does not descend", fix="give lr > 0")
         self._lr.assign(float(value))
 
     def initial(self, parameter: Tensor) -> State:
@@ -57,20 +59,51 @@ class Optimizer(ABC):
 
         Args:
             gradients: what ``backward()`` returned, or parameter path -> gradient.
+
+        Raises:
+            ArgumentError: a name that no parameter has.
+            StateError: loaded state of another optimizer or model.
         """
+        parameters = dict(module.named_parameters())
+        if not isinstance(gradients, Backward) and not gradients.keys() <= parameters.keys():
+            raise ArgumentError(
+                f"no parameters are called {', '.join(sorted(gradients.keys() - parameters.keys()))}",
+                fix=f"there are {', '.join(parameters)}",
+            )
         with context.no_grad(), context.role("update"):
-            for name, parameter in module.named_parameters():
+            # Everything is worked out before anything is assigned: an error leaves all as it was.
+            new: list[tuple[Cell, Tensor]] = []
+            for name, parameter in parameters.items():
                 key: Any = parameter if isinstance(gradients, Backward) else name
-                if key not in gradients:
-                    continue
-                if name not in self.state:
-                    self.state[name] = _cells(name, self.initial(parameter))
-                cells = self.state[name]
-                lr = ops.cast(self._lr, parameter.dtype)
-                value, state = self.update(parameter, gradients[key], dict(cells), lr)
-                parameter.assign(value)
-                for kind, cell in cells.items():
-                    cell.assign(state[kind])
+                if key in gradients:
+                    new += self._updated(parameter, gradients[key], self._cells(name, parameter))
+            for cell, value in new:
+                cell.assign(value)
+
+    def _updated(
+        self, parameter: Cell, gradient: Tensor, cells: dict[str, Cell]
+    ) -> list[tuple[Cell, Tensor]]:
+        lr = ops.cast(self._lr, parameter.dtype)
+        value, state = self.update(parameter, gradient, dict(cells), lr)
+        return [(parameter, value), *((cell, state[kind]) for kind, cell in cells.items())]
+
+    def _cells(self, path: str, parameter: Tensor) -> dict[str, Cell]:
+        """The parameter's state; made at its first update.
+
+        Raises:
+            StateError: loaded state that is not of this optimizer's kind, or of another shape.
+        """
+        initial = self.initial(parameter)
+        if path not in self.state:
+            self.state[path] = {kind: Cell(value, name=f"{path}/{kind}") for kind, value in initial.items()}
+        shapes = {kind: cell.shape for kind, cell in self.state[path].items()}
+        wanted = {kind: value.shape for kind, value in initial.items()}
+        if shapes != wanted:
+            raise StateError(
+                f"the state of {path} is {shapes}, {type(self).__name__} needs {wanted}",
+                fix="load the state of the same optimizer and model, or make a new optimizer",
+            )
+        return self.state[path]
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
         """``path/name`` -> a copy of the value, for every parameter's state."""
@@ -82,14 +115,13 @@ class Optimizer(ABC):
         Raises:
             StateError: a key that is not ``path/name``.
         """
-        loaded: dict[str, dict[str, Cell]] = {}
-        for key, value in state.items():
-            path, slash, kind = key.rpartition("/")
-            if not slash:
+        for key in state:
+            if "/" not in key:
                 raise StateError(f"{key!r} is no optimizer state", fix="load what state_dict() gave")
-            loaded.setdefault(path, {})[kind] = Cell(value, name=key)
-        self.state = loaded
-
-
-def _cells(path: str, state: State) -> dict[str, Cell]:
-    return {kind: Cell(value, name=f"{path}/{kind}") for kind, value in state.items()}
+        for key, value in state.items():
+            path, _, kind = key.rpartition("/")
+            cells = self.state.setdefault(path, {})
+            if kind in cells and cells[kind].shape == np.shape(value):
+                cells[kind].assign(value)  # a compiled step holds on to the cell
+            else:
+                cells[kind] = Cell(value, name=key)

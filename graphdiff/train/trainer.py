@@ -1,15 +1,16 @@
-"""The training loop: mini-batches, epochs, a progress bar, and a record of how it went."""
+"""The training loop: mini-batches through one compiled step, a progress bar, and a record of how it went."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from graphdiff import context
+from graphdiff.cell import Cell
+from graphdiff.compile import compile
 from graphdiff.errors import ArgumentError, NonFiniteError
 from graphdiff.module import Module
 from graphdiff.tensor import Tensor, tensor
@@ -57,7 +58,7 @@ class History:
         epochs: the means of every epoch.
     """
 
-    losses: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list, repr=False)
     epochs: list[Epoch] = field(default_factory=list)
 
 
@@ -84,6 +85,8 @@ class Trainer:
         self.loss = loss
         self.optimizer = optimizer
         self.penalty = penalty
+        self._step = compile(self._update)
+        self._measure = compile(self._forward)
 
     def fit(
         self,
@@ -98,7 +101,7 @@ class Trainer:
         """Train for a number of epochs, batches shuffled from the seed.
 
         Raises:
-            NonFiniteError: the loss became NaN or infinite; the parameters are those before that batch.
+            NonFiniteError: the loss became NaN or infinite; all state is as it was before that batch.
             ArgumentError, ShapeError: data that make no batches.
         """
         if epochs < 1:
@@ -108,9 +111,10 @@ class Trainer:
         with _bar(progress) as bar:
             task = bar.add_task("training", total=total)
             for number in range(1, epochs + 1):
+                self.model.train()
                 sums, seen = np.zeros(2), 0
                 for batch in batches(Arrays(*train), batch_size, rng):
-                    metrics = self._step(batch, number, len(history.losses))
+                    metrics = self._train_on(batch, number, len(history.losses))
                     history.losses.append(metrics.loss)
                     seen += len(batch.labels)
                     sums += np.array(metrics) * len(batch.labels)
@@ -119,30 +123,46 @@ class Trainer:
                 history.epochs.append(Epoch(number, Metrics(*(sums / seen).tolist()), measured))
         return history
 
-    def _step(self, batch: Arrays, epoch: int, step: int) -> Metrics:
-        labels = tensor(batch.labels)
-        scores = self.model(tensor(batch.inputs))
-        loss = self.loss(scores, labels)
-        objective = loss if self.penalty is None else loss + self.penalty(self.model)
+    def _train_on(self, batch: Arrays, epoch: int, step: int) -> Metrics:
+        before = [(cell, cell.data) for cell in self._cells()]  # a step gives new arrays, so this is free
+        objective, loss, scores = self._step(tensor(batch.inputs), tensor(batch.labels))
         if not math.isfinite(objective.item()):
+            for cell, data in before:
+                cell.data = data
             raise NonFiniteError(
                 f"the loss is {objective.item()} in epoch {epoch}, step {step + 1}",
                 fix="lower the learning rate, or look for NaN and infinity in the data",
             )
-        with context.no_grad():  # the backward pass is not going to be differentiated
-            gradients = objective.backward(wrt=self.model.parameters())
-        self.optimizer.step(self.model, gradients)
         return Metrics(float(loss.item()), _accuracy(scores, batch.labels))
 
+    def _cells(self) -> Iterator[Cell]:
+        yield from (cell for _, cell in self.model.named_cells())
+        for state in self.optimizer.state.values():
+            yield from state.values()
+
+    def _update(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """One training step: what is descended, the loss, and the scores."""
+        scores, loss = self._forward(inputs, labels)
+        objective = loss if self.penalty is None else loss + self.penalty(self.model)
+        self.optimizer.step(self.model, objective.backward(wrt=self.model.parameters()))
+        return objective, loss, scores
+
+    def _forward(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        scores = self.model(inputs)
+        return scores, self.loss(scores, labels)
+
     def evaluate(self, data: Arrays, *, batch_size: int = 256) -> Metrics:
-        """Mean loss and accuracy, without training."""
+        """Mean loss and accuracy, in evaluation mode, without training."""
         sums, seen = np.zeros(2), 0
-        with context.no_grad():
+        mode = self.model.training
+        self.model.eval()
+        try:
             for batch in batches(Arrays(*data), batch_size):
-                scores = self.model(tensor(batch.inputs))
-                loss = self.loss(scores, tensor(batch.labels)).item()
-                sums += np.array([loss, _accuracy(scores, batch.labels)]) * len(batch.labels)
+                scores, loss = self._measure(tensor(batch.inputs), tensor(batch.labels))
+                sums += np.array([loss.item(), _accuracy(scores, batch.labels)]) * len(batch.labels)
                 seen += len(batch.labels)
+        finally:
+            self.model.train(mode)
         return Metrics(*(sums / seen).tolist())
 
 

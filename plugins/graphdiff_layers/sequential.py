@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, overload
 
 import graphdiff as gd
 from graphdiff.errors import ArgumentError
@@ -16,8 +16,10 @@ class Sequential(gd.Module):
         layers: modules, or plain functions of one tensor; they are called "0", "1", …
         named: the same under names of their own: ``Sequential(fc1=…, relu=…, fc2=…)``.
 
+    An index gives a layer, a slice a Sequential of the same layers under the same names.
+
     Raises:
-        ArgumentError: something that cannot be called.
+        ArgumentError: something that cannot be called, or a name that a module uses for itself.
     """
 
     def __init__(self, *layers: Callable[..., Any], **named: Callable[..., Any]) -> None:
@@ -26,6 +28,11 @@ class Sequential(gd.Module):
             if not callable(layer):
                 raise ArgumentError(
                     f"layer {name} of Sequential is {layer!r}, which cannot be called", fix="give a module"
+                )
+            if name.startswith("_") or hasattr(type(self), name):
+                raise ArgumentError(
+                    f"a layer of Sequential cannot be called {name!r}, which modules use for themselves",
+                    fix=f"call it {name.strip('_')}1",
                 )
             setattr(self, name, layer)
 
@@ -40,5 +47,15 @@ class Sequential(gd.Module):
     def __len__(self) -> int:
         return len(self._order)
 
-    def __getitem__(self, index: int) -> Callable[..., Any]:
+    @overload
+    def __getitem__(self, index: int) -> Callable[..., Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequential: ...
+    def __getitem__(self, index: int | slice) -> Callable[..., Any]:
+        if isinstance(index, slice):
+            # Past __setattr__, so that the layers keep the path they have in the whole.
+            part, names = Sequential(), self._order[index]
+            own = {name: value for name, value in vars(self).items() if name in names or name[0] == "_"}
+            vars(part).update(own | {"_order": names})
+            return part
         return getattr(self, self._order[index])  # type: ignore[no-any-return]

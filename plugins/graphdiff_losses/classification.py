@@ -21,7 +21,9 @@ def _one_hot(scores: gd.Tensor, labels: gd.Tensor) -> gd.Tensor:
 
 
 def _cross_entropy(logits: gd.Tensor, labels: gd.Tensor) -> gd.Tensor:
-    return -gd.sum(gd.log_softmax(logits) * _one_hot(logits, labels), -1)
+    right = _one_hot(logits, labels)
+    # The other classes are left out by choice: 0 times their −∞ would be NaN.
+    return -gd.sum(gd.where(right == 0, 0, gd.log_softmax(logits) * right), -1)
 
 
 def _cross_entropy_vjp(g: gd.Tensor, out: gd.Tensor, logits: gd.Tensor, labels: gd.Tensor) -> gd.Tensor:

@@ -1,6 +1,7 @@
 """Compiled functions: equal to eager to the last bit, state threaded through, traced when they must be."""
 
 import logging
+import threading
 import tracemalloc
 
 import numpy as np
@@ -221,3 +222,162 @@ def test_make_graph_gives_the_graph_of_a_function():
     )
     assert [node.primitive.name for node in graph if node.primitive] == ["matmul", "relu"]
     assert graph[graph.outputs[0]].spec is gd.TensorSpec((2, 4), "float32")
+
+
+def test_a_changed_mode_is_traced_again_and_remembered():
+    norm = gd.layers.BatchNorm2d(2)
+    run = gd.compile(lambda x: norm(x))
+    x = np.random.default_rng(0).normal(size=(4, 2, 3, 3)).astype("float32")
+    for k, mode in enumerate([True, False, True, False]):
+        norm.train(mode)
+        reference = gd.layers.BatchNorm2d(2)
+        reference.load_state_dict(norm.state_dict())
+        same_bits(run(x), reference.train(mode)(x))
+        assert run.traces == min(k + 1, 2)
+
+
+def test_an_einsum_that_is_a_view_keeps_its_buffer():
+    turn = gd.compile(lambda x: gd.einsum("ij->ji", gd.exp(x)))
+    first = turn(np.zeros((2, 2)))
+    turn(np.ones((2, 2)))
+    assert first.tolist() == [[1, 1], [1, 1]]
+
+    def mixed(x):
+        a = gd.exp(x)
+        b = gd.einsum("ij->ji", a)
+        return gd.sum(b + 0.0) + gd.sum(gd.sin(x)) + gd.sum(gd.cos(x) + 1)
+
+    x = np.arange(9.0).reshape(3, 3)
+    same_bits(gd.compile(mixed)(x), mixed(gd.tensor(x)))
+
+
+def test_threads_may_share_a_compiled_function():
+    work = gd.compile(lambda x: gd.sum(gd.exp(gd.sin(x) * 2) - x, 1))
+    inputs = [np.full((300, 300), k / 7) for k in range(4)]
+    expected = [np.array(work(x)) for x in inputs]
+    wrong = []
+
+    def run(k):
+        for _ in range(20):
+            if not np.array_equal(work(inputs[k]).numpy(), expected[k]):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=run, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert wrong == []
+
+
+def test_derivatives_pass_through_a_compiled_function():
+    square = gd.compile(lambda x: x * x)
+    assert gd.grad(square)(3.0) == 6
+    x = gd.variable(3.0)
+    assert (x + square(x)).backward()[x] == 7
+
+
+def test_a_compiled_function_inside_another_is_part_of_it():
+    counter = Cell(0.0)
+    inner = gd.compile(lambda: counter.assign(counter + 1))
+
+    @gd.compile
+    def outer(x):
+        inner()
+        return x * counter
+
+    assert [outer(np.ones(())).item() for _ in range(3)] == [1, 2, 3]
+
+
+def test_no_grad_means_the_same_traced_as_eagerly():
+    def fn(x):
+        with gd.no_grad():
+            k = x * x
+        return k * x
+
+    x = gd.variable(2.0)
+    assert fn(x).backward()[x] == 4
+    assert gd.compile(lambda x: fn(x).backward(wrt=[x])[x])(gd.tensor(2.0)) == 4
+
+
+def test_cells_are_read_when_called_not_when_traced():
+    one, two = Cell(0.0), Cell(1.0)
+    copy = gd.compile(lambda: one.assign(two))
+    copy()
+    two.assign(7.0)
+    copy()
+    assert one.item() == 7
+    gradient = gd.compile(lambda: gd.grad(lambda v: v * v)(two))
+    assert gradient() == 14
+    two.assign(5.0)
+    assert gradient() == 10
+    snapshot = gd.compile(lambda: gd.tensor(two) * 1.0)
+    assert snapshot() == 5
+    two.assign(6.0)
+    assert snapshot() == 6
+
+
+def test_gradients_of_parameters_are_read_from_the_record_while_tracing():
+    p = gd.Parameter([1.0])
+    with pytest.raises(TracingError, match=r"use backward\(\)\[parameter\]"):
+        gd.compile(lambda x: (gd.sum(p * x).backward(), p.grad)[1])(np.ones(1, "float32"))
+    with pytest.raises(TracingError, match="record"):
+        gd.compile(lambda x: gd.sum(x * p).backward())(np.ones(1, "float32"))
+
+
+def test_a_cell_does_not_share_memory_with_an_argument():
+    cell = Cell(np.zeros(2))
+    given = np.ones(2)
+    gd.compile(lambda x: cell.assign(x))(given)
+    given[:] = 9
+    assert cell.tolist() == [1, 1]
+
+
+def test_zero_minus_zero_and_nan_are_plain_arguments_of_their_own():
+    reciprocal = gd.compile(lambda x, s: x / s)
+    assert reciprocal(np.ones(()), 0.0) == np.inf
+    assert reciprocal(np.ones(()), -0.0) == -np.inf
+    before = reciprocal.traces
+    for _ in range(3):
+        reciprocal(np.ones(()), float("nan"))
+    assert reciprocal.traces == before + 1
+
+
+def test_methods_can_be_compiled():
+    class Doubler:
+        factor = 2.0
+
+        @gd.compile
+        def run(self, x):
+            return x * self.factor
+
+    assert Doubler().run(np.ones(2)).tolist() == [2, 2]
+
+
+def test_a_replaced_kernel_is_heeded():
+    backend = gd.tensor(0.0).backend
+    built_in = backend.kernels["exp"]
+    backend.kernels["exp"] = lambda x: x - 1
+    try:
+        assert gd.compile(lambda x: gd.exp(x) * 1.0)(np.ones(2)).tolist() == [0, 0]
+    finally:
+        backend.kernels["exp"] = built_in
+
+
+def test_a_compiled_function_names_its_tensors_in_a_trace():
+    seen = []
+    p = gd.Parameter([1.0], name="w")
+    gd.compile(lambda x: (seen.append(repr(p)), x)[1])(np.ones(1))
+    assert seen == ["Tensor([1.], float32, name='w')"]
+
+
+def test_sums_over_transposed_values_keep_their_order():
+    x = np.random.default_rng(0).normal(size=(333, 257))
+    for fn in (
+        lambda x: gd.sum(gd.exp(gd.transpose(x)), 0) * 2,
+        lambda x: gd.sum(gd.exp(gd.transpose(x)) + 1, 1),
+        lambda x: gd.sum(gd.relu(gd.transpose(gd.reshape(x, (3, 111, 257)), (2, 0, 1))) * 2, (0, 2)),
+    ):
+        compiled, eager = gd.compile(fn), fn(gd.tensor(x))
+        for _ in range(3):
+            same_bits(compiled(x), eager)

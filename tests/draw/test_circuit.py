@@ -115,8 +115,47 @@ def test_without_gradients_there_are_only_values(circuit: Backward) -> None:
 
 def test_a_graph_shows_shapes(circuit: Backward) -> None:
     dot = draw(circuit.forward_graph).dot
-    assert set(wires(dot).values()) == {("scalar", "")}
+    assert set(wires(dot).values()) == {("", "")}
+    assert "above" not in dot
+    x = gd.variable([1.0, 2.0], name="x")
+    dot = draw((x * x).sum().backward().forward_graph).dot
+    assert set(wires(dot).values()) == {("2", ""), ("", "")}
     assert heading(dot) == "above: shape"
+
+
+def test_a_graph_of_both_passes_names_its_gradients(circuit: Backward) -> None:
+    found = labels(draw(circuit.graph).dot)
+    assert [found[f"out{n}"] for n in range(3)] == ["f", "∂f/∂x = ∂f/∂y", "∂f/∂z"]
+    some = circuit.output.backward(wrt=[circuit.tensor("z")]).graph
+    assert "f₂" in labels(draw(some).dot).values()
+
+
+@pytest.mark.parametrize("gradients", [True, {"x": 1.0}])
+def test_gradients_are_a_record(circuit: Backward, gradients: object) -> None:
+    with pytest.raises(ArgumentError, match=r"(?s)no record.*what backward\(\) returned"):
+        draw(circuit.output, gradients=gradients)
+
+
+def test_copies_made_by_derivatives_are_not_drawn() -> None:
+    a = gd.variable(0.5, name="a")
+    found = list(labels(draw(gd.grad(gd.grad(gd.tanh))(a)).dot).values())
+    assert found.count("a") == 1
+    assert "identity" not in found
+    assert {"upstream₁", "upstream₂"} < set(found)
+    assert "identity" in labels(draw(gd.identity(a) * 2).dot).values()
+
+
+def test_axes_of_size_one_need_no_operation() -> None:
+    w, x = gd.variable([[1.0, 2.0], [3.0, 4.0]], name="W"), gd.variable([1.0, -1.0], name="x")
+    dot = draw((w @ x).sum().backward()).dot
+    assert list(labels(dot).values()) == ["W", "x", "f", "@", "Σ"]
+    assert wires(dot)["w2"] == ("[−1.00, −1.00]", "[1.00, 1.00]")
+    dot = draw((x @ x).named("length").backward()).dot
+    assert list(labels(dot).values()) == ["x", "length", "@"]
+    assert wires(dot)["w0_1"] == wires(dot)["w0_2"] == ("[1.00, −1.00]", "[1.00, −1.00]")
+    assert wires(dot)["w1"] == ("2.00", "1.00")
+    assert "reshape" in draw(gd.reshape(x, (2, 1))).dot
+    assert "reshape" in draw(gd.reshape(w, (4,)).sum()).dot
 
 
 def test_no_gradient_is_not_zero() -> None:

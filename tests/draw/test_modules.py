@@ -128,12 +128,56 @@ def test_hundreds_of_inputs_are_one_box() -> None:
     assert len(boxes(dot)) <= 60
 
 
+def test_many_inputs_stand_beside_the_boxes_that_use_them() -> None:
+    xs = [gd.variable(float(i), name=f"x{i}") for i in range(60)]
+    dot = draw(sum(xs[1:], xs[0])).dot
+    assert len(boxes(dot)) <= 60
+    assert len(edges(dot)) == len(set(edges(dot))) == len(boxes(dot)) - 1
+    assert "x0, x1, x2" in dot
+
+
 def test_data_given_as_constants_is_an_input_and_what_layers_make_is_not() -> None:
     x = gd.tensor(np.ones((5, 8)))
     with gd.scope("l"):
         w = gd.Parameter(np.ones((8, 4)), "float64", name="l.weight")
         f = gd.sum(gd.matmul(x, w) * gd.tensor(np.ones((5, 4))))
-    assert [text for text in boxes(draw(f).dot).values() if "constant" in text] == ["constant"]
+    found = list(boxes(draw(f).dot).values())
+    assert [text.split()[0] for text in found] == ["input", "l", "output"]
+
+
+def test_arrays_given_to_a_network_are_its_input_and_its_labels() -> None:
+    net = gd.layers.Sequential(gd.layers.Linear(64, 32), gd.layers.ReLU(), gd.layers.Linear(32, 10))
+    scores = net(np.ones((16, 64)))
+    dot = draw(scores.sum()).dot
+    assert boxes(dot)["n4"] == "input"
+    assert "16×64" in dot
+    assert heading(dot).startswith("batch 16")
+    loss = gd.losses.softmax_cross_entropy(scores, np.ones(16, "int64"))
+    assert [text for text in boxes(draw(loss).dot).values() if " " not in text] == ["input", "labels"]
+
+
+def test_parameters_are_counted_once_in_every_pass() -> None:
+    net = gd.layers.Sequential(gd.layers.Linear(8, 4), gd.layers.Linear(4, 2))
+    back = net(net[0](np.ones((5, 8))) @ np.ones((4, 8))).sum().backward()
+    for show in ("forward", "backward", "both"):
+        dot = draw(back, show=show, style="module").dot
+        assert "46 parameters" in heading(dot)
+        assert len(set(boxes(dot).values())) == len(boxes(dot))
+
+
+def test_views_of_parameters_are_no_boxes() -> None:
+    dot = draw(gd.layers.Linear(63, 10)(gd.variable(np.ones((16, 63)), name="x"))).dot
+    assert [text.split()[0] for text in boxes(dot).values()] == ["x", "matmul", "output"]
+    assert "matmul @ 630 params" in boxes(dot)["b0"]
+    assert "5 operations shown as 2 boxes" in heading(dot)
+
+
+def test_a_batch_is_the_first_axis_of_an_input_with_more() -> None:
+    w = gd.Parameter(np.ones((5, 6)), "float64", name="w")
+    for shape in ((6,), (6, 1)):
+        assert "batch" not in draw(w @ gd.variable(np.ones(shape), name="x")).dot
+    assert "batch" not in draw(gd.variable(np.ones((5, 6)), name="W") @ np.ones(6)).dot
+    assert "batch 3" in draw(gd.variable(np.ones((3, 5)), name="x") @ w).dot
 
 
 def test_a_scope_that_is_left_and_entered_again_is_two_boxes() -> None:

@@ -277,3 +277,8 @@ TORCH = {
     "var": _torch_moment,
     "where": torch.where,
 }
+
+from ops import references_spatial as _spatial  # noqa: E402
+
+NUMPY |= _spatial.NUMPY
+TORCH |= _spatial.TORCH

@@ -133,3 +133,38 @@ def test_comparisons_and_logic_give_booleans():
 def test_what_has_no_meaning_is_refused(call):
     with pytest.raises(DTypeError):
         call()
+
+
+def kept(t):
+    """The dtype that the array really has."""
+    return t.backend.spec(t.data).dtype
+
+
+def test_clipped_integers_stay_integers_between_integers():
+    cases = {(2, None): [2, 2, 3], (None, 2): [1, 2, 2], (0, 2): [1, 2, 2], (-(10**30), 10**30): [1, 2, 3]}
+    for bounds, expected in cases.items():
+        out = gd.clip([1, 2, 3], *bounds)
+        assert out.dtype == kept(out) == "int64"
+        assert out.tolist() == expected
+
+
+@pytest.mark.parametrize("bounds", [(0.5, 2.5), (1.5, None), (None, 2.0), (0, 2.5)])
+def test_clipped_integers_are_float64_between_floats(bounds):
+    out = gd.clip([1, 2, 3], *bounds)
+    assert out.dtype == kept(out) == "float64"
+    np.testing.assert_array_equal(out, np.clip([1, 2, 3], *bounds))
+
+
+@pytest.mark.parametrize("fn", [gd.sigmoid, gd.erf])
+def test_float16_stays_float16(fn):
+    for shape in ((), (3,)):
+        assert kept(fn(gd.ones(shape, "float16"))) == "float16"
+
+
+def test_moments_of_float16_are_gathered_in_more_range():
+    x = gd.variable(np.full(1000, 100, "float16"))
+    for fn, value in ((gd.mean, 100), (gd.var, 0), (gd.std, 0), (gd.norm, 3162)):
+        assert fn(x).dtype == kept(fn(x)) == "float16"
+        assert fn(x).item() == value
+    assert gd.mean(x).backward()[x].dtype == "float16"
+    assert gd.logsumexp(np.zeros(100_000, "float16")).item() == pytest.approx(np.log(1e5), rel=1e-3)

@@ -148,6 +148,21 @@ def test_a_nan_in_the_branch_not_taken_reaches_nothing():
     np.testing.assert_array_equal(gd.where(np.array([True, False]), [1.0, NAN], [NAN, 2.0]), [1, 2])
 
 
+def test_where_chosen_before_the_operation_keeps_its_infinite_derivative_out():
+    x = np.array([0.0, 4.0])
+    assert_gradient(lambda x: gd.where(x > 0, gd.sqrt(x), 0), x, expected=[[NAN, 0.25]])
+    remedy = lambda x: gd.where(x > 0, gd.sqrt(gd.where(x > 0, x, 1)), 0)  # noqa: E731
+    assert_gradient(remedy, x, expected=[[0, 0.25]])
+
+
+def test_a_class_ruled_out_does_not_spoil_the_cross_entropy():
+    loss = lambda x: gd.losses.softmax_cross_entropy(x, [0, 1])  # noqa: E731
+    x = [[0.0, -INF], [-INF, 3.0]]
+    assert loss(np.array(x)).item() == 0
+    assert_gradient(loss, x, expected=[np.zeros((2, 2))])
+    assert gd.losses.softmax_cross_entropy(np.array([[0.0, -INF]]), [1]).item() == INF
+
+
 def test_stop_gradient_lets_nothing_back():
     assert_gradient(lambda x: x * gd.stop_gradient(x), [2.0, 3.0], expected=[[2, 3]])
 
@@ -160,6 +175,9 @@ def test_logsumexp_of_infinities():
     assert gd.logsumexp([INF, 0.0]).item() == INF
     assert_gradient(gd.logsumexp, [-INF, 0.0], expected=[[0, 1]])
     assert_gradient(gd.logsumexp, [-INF, -INF], expected=[[0, 0]])
+    assert_gradient(gd.logsumexp, [INF, 1.0, -INF], expected=[[NAN, 0, 0]])  # as softmax, and as in torch
+    assert_gradient(gd.logsumexp, [NAN, 1.0], expected=[[NAN, NAN]])
+    np.testing.assert_array_equal(gd.softmax([INF, 1.0, -INF]), [NAN, 0, 0])
 
 
 def test_large_arguments_do_not_overflow():
@@ -255,3 +273,32 @@ def test_slices_downwards(key):
     taken = np.zeros(3)
     taken[key] = 1
     assert_gradient(lambda x: x[key], x, expected=[taken])
+
+
+# Where NumPy is lenient
+
+
+def test_a_number_has_an_axis_0_where_it_has_one_in_numpy():
+    x = np.float64(3)
+    for name in ("sum", "prod", "max", "min", "argmax", "argmin", "cumsum"):
+        for axis in (0, -1):
+            found, expected = getattr(gd, name)(x, axis), getattr(np, name)(x, axis=axis)
+            assert (found.shape, found.item()) == (np.shape(expected), expected.item())
+    for keepdims in (False, True):
+        assert gd.argmax(x, 0, keepdims).shape == gd.sum(x, 0, keepdims).shape == ()
+    np.testing.assert_array_equal(gd.take(x, [0, 0], 0), [3, 3])
+    np.testing.assert_array_equal(gd.repeat(x, 2, -1), [3, 3])
+    assert_gradient(lambda x: gd.sum(x, 0) + gd.cumsum(x, -1), x, expected=[2])
+
+
+def test_several_shifts_of_one_axis_add_up():
+    x = np.arange(6.0).reshape(2, 3)
+    for shift, axis in (((1, 1), 1), ((1, 2), None), (1, (0, 1)), ((1, 2), (1, 1)), ((2,), (0, 1))):
+        np.testing.assert_array_equal(gd.roll(x, shift, axis), np.roll(x, shift, axis))
+
+
+def test_sections_are_counted_by_any_integer():
+    for sections in (2, np.int64(2), gd.tensor(2), [1], np.array([1, 3])):
+        parts = gd.split(np.arange(4.0), sections)
+        for found, expected in zip(parts, np.split(np.arange(4.0), np.asarray(sections)), strict=True):
+            np.testing.assert_array_equal(found, expected)

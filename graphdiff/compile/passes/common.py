@@ -26,8 +26,8 @@ def merge_common(program: Program) -> Program:
 
 def _key(node: Node, program: Program) -> Hashable | None:
     if node.primitive is not None:
-        # The types keep 1 apart from True and 1.0, which are equal as keys.
-        params = tuple((k, type(v), v) for k, v in node.params.items())
+        # Spelled out, because 1, True and 1.0 are equal as keys, and so are 0.0 and −0.0.
+        params = tuple((k, repr(v)) for k, v in node.params.items())
         return node.primitive, node.inputs, params
     constant = program.constants.get(node.id)
     if constant is None or constant.size * constant.dtype.itemsize > _SMALL:

@@ -8,6 +8,7 @@ turns −0 into 0. Sums are never reordered.)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -86,7 +87,8 @@ def _neutral(node: Node, nodes: dict[int, Node], scalars: dict[int, Any]) -> int
     assert node.primitive is not None
     one, two = node.inputs
     neutral = {multiply: 1, divide: 1, subtract: 0}[node.primitive]
-    if scalars.get(two) == neutral and nodes[one].spec is node.spec:
+    # x − (−0) turns −0 into 0, so the zero must be a positive one.
+    if scalars.get(two) == neutral and math.copysign(1, scalars[two]) > 0 and nodes[one].spec is node.spec:
         return one
     if node.primitive is multiply and scalars.get(one) == neutral and nodes[two].spec is node.spec:
         return two

@@ -1,0 +1,110 @@
+"""torch tensors behind graphdiff's backend contract."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from graphdiff.backend import Backend
+from graphdiff.dtypes import DType
+from graphdiff.errors import BackendError
+from graphdiff.graph import Shape, TensorSpec
+
+Array = Any
+_MOST_CONSTANTS = 4096
+_WORKSPACES = (":4096:8", ":16:8")
+
+
+class TorchBackend(Backend):
+    """torch on one device. torch's autograd takes no part: no array here requires a gradient.
+
+    Results of no dimension are tensors. A softmax over an element +∞ is NaN throughout. What torch does not
+    compute in a dtype (most of arithmetic in uint16, uint32 and uint64) is a :class:`BackendError`.
+
+    An index or a label out of range is an error on the CPU. On CUDA looking at labels would stop the
+    whole queue at every step, so the rows of ``one_hot`` and the losses of labels out of range are NaN.
+
+    Args:
+        device: ``"cpu"``, ``"cuda"`` (the current one), ``"cuda:1"`` or ``"mps"`` (which has no float64).
+        tf32: whether float32 products and convolutions on CUDA may round their operands to TF32, with 10
+            bits after the point: much faster, errors near 1e-3.
+        deterministic: whether equal inputs give equal results to the last bit, run by run. Some kernels are
+            slower then, and those that cannot do it raise.
+
+    Both choices hold for this backend's own kernels; torch's settings are put back after each call. They
+    are settings of the process, so threads of different choices must not run at the same time.
+
+    Raises:
+        BackendError: torch is not installed, it knows no such device, or has none here.
+    """
+
+    name = "torch"
+
+    def __init__(self, device: str = "cpu", *, tf32: bool = False, deterministic: bool = False) -> None:
+        arrays, table, resolved = _torch_side()
+        self._arrays = arrays
+        self._place = resolved(device)
+        self.device = str(self._place)
+        self.options = {"tf32": tf32, "deterministic": deterministic}
+        self._constants: dict[Any, Array] = {}
+        on_cuda = self._place.type == "cuda"
+        if deterministic and on_cuda and os.environ.get("CUBLAS_WORKSPACE_CONFIG") not in _WORKSPACES:
+            raise BackendError(
+                "deterministic products on CUDA need a fixed workspace",
+                fix=f"set the environment variable CUBLAS_WORKSPACE_CONFIG={_WORKSPACES[0]} before starting",
+            )
+        self.kernels = table(tf32=tf32 if on_cuda else None, deterministic=deterministic)
+
+    def is_array(self, value: Any) -> bool:
+        return bool(self._arrays.is_array(value))
+
+    def asarray(self, value: Any, dtype: DType | None = None, *, copy: bool = False) -> Array:
+        """An array from a torch tensor, an array of any library, nested lists or a scalar.
+
+        Values move between devices as needed. A torch tensor that requires a gradient is detached: its
+        values are taken, torch's graph stays behind. Memory is shared where it can be, unless ``copy``
+        says otherwise; arrays that torch cannot share (read-only, reversed, of foreign byte order) are
+        copied.
+
+        Raises:
+            DTypeError: values that are no numbers, or complex. OverflowError: a scalar outside the dtype.
+            ArgumentError: a sparse or quantised tensor.
+        """
+        if dtype is not None and not copy and isinstance(value, (int, float)):
+            return self._constant(value, dtype)
+        return self._arrays.asarray(value, dtype, self._place, copy)
+
+    def _constant(self, value: float, dtype: DType) -> Array:
+        """A scalar made once: the same few constants stand in every step of a loop."""
+        key = (value or str(value), dtype)  # 0.0 and −0.0 are equal and not the same
+        found = self._constants.get(key)
+        if found is None:
+            if len(self._constants) >= _MOST_CONSTANTS:
+                self._constants.clear()
+            found = self._constants[key] = self._arrays.scalar(value, dtype, self._place)
+        return found
+
+    def full(self, shape: Shape, value: float, dtype: DType) -> Array:
+        return self._arrays.full(shape, value, dtype, self._place)
+
+    def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
+        """The values on the host, sharing memory on the CPU; bfloat16, which NumPy lacks, as float32."""
+        return self._arrays.to_numpy(array)  # type: ignore[no-any-return]
+
+    def spec(self, array: Array) -> TensorSpec:
+        return TensorSpec(array.shape, self._arrays.DTYPES[array.dtype])
+
+
+def _torch_side() -> tuple[Any, Any, Any]:
+    """What needs torch: conversions, the kernel table, the finding of devices."""
+    try:
+        from graphdiff_torch import arrays
+        from graphdiff_torch.devices import resolve
+        from graphdiff_torch.kernels import kernels
+    except ModuleNotFoundError as problem:
+        if problem.name != "torch":
+            raise
+        raise BackendError("torch is not installed", fix='pip install "graphdiff[torch]"') from None
+    return arrays, kernels, resolve

@@ -1,0 +1,71 @@
+"""What takes class numbers, and what is done about those out of range.
+
+On the host they are looked at, and refused. On CUDA a look would stop the queue at every step, so what
+comes of them is NaN, and the loss tells.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from graphdiff.errors import ArgumentError
+from graphdiff.kernels import Kernels
+from graphdiff_torch.arrays import TORCH
+
+Array = Any
+
+
+def _outside(labels: Array, depth: int) -> Array:
+    return (labels < 0) | (labels >= depth)
+
+
+def _seen(labels: Array, depth: int) -> Array:
+    """The labels as int64.
+
+    Raises:
+        ArgumentError: one of them is out of range.
+    """
+    labels = labels.to(torch.int64)
+    wrong = labels[_outside(labels, depth)]
+    if wrong.numel():
+        raise ArgumentError(
+            f"label {wrong[0].item()} is outside 0 … {depth - 1}",
+            fix="raise depth, or number the classes from 0",
+        )
+    return labels
+
+
+def _one_hot(labels: Array, depth: int, dtype: str) -> Array:
+    wanted = TORCH[dtype]
+    if labels.device.type == "cuda" and wanted.is_floating_point:
+        return unseen_one_hot(labels, depth, wanted)
+    row = _seen(labels, depth).unsqueeze(-1)  # without NaN there is no other way to tell
+    out = torch.zeros((*labels.shape, depth), dtype=wanted, device=labels.device)
+    return out.scatter_(-1, row, 1)
+
+
+def unseen_one_hot(labels: Array, depth: int, dtype: torch.dtype) -> Array:
+    """A row for each label, of NaN where the label is out of range; the host need not wait for it."""
+    row = labels.to(torch.int64).unsqueeze(-1)
+    hot = (row == torch.arange(depth, device=row.device)).to(dtype)
+    return hot.masked_fill_(_outside(row, depth), float("nan"))
+
+
+def _softmax_cross_entropy(logits: Array, labels: Array) -> Array:
+    if labels.device.type == "cuda":
+        return unseen_cross_entropy(logits, labels)
+    row = _seen(labels, logits.shape[-1]).unsqueeze(-1)
+    return torch.log_softmax(logits, -1).gather(-1, row).squeeze(-1).neg_()
+
+
+def unseen_cross_entropy(logits: Array, labels: Array) -> Array:
+    """A loss for each label, NaN where the label is out of range; the host need not wait for it."""
+    depth = logits.shape[-1]
+    row = labels.to(torch.int64).unsqueeze(-1)
+    losses = torch.log_softmax(logits, -1).gather(-1, row.clamp(0, depth - 1)).neg_()
+    return losses.masked_fill_(_outside(row, depth), float("nan")).squeeze(-1)
+
+
+LABELS: Kernels = {"one_hot": _one_hot, "softmax_cross_entropy": _softmax_cross_entropy}

@@ -1,0 +1,10 @@
+"""The benchmark suite: whole training steps, graphdiff's and its peers', measured side by side in one run.
+
+Every contestant gets the same weights and batches in a process of its own. They are taken in turn (A B A B),
+so that what else the machine does hits all alike; what counts is the ratio of medians. Losses are compared
+before anything is timed.
+"""
+
+from graphdiff.bench.run import bench, table
+
+__all__ = ["bench", "table"]

@@ -1,0 +1,129 @@
+"""Normalisation over the batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import graphdiff as gd
+from graphdiff.errors import ShapeError
+from graphdiff.ops.common import located
+
+_AXES = (0, 2, 3)
+
+
+def _per_channel(t: gd.Tensor) -> gd.Tensor:
+    return gd.reshape(t, (1, -1, 1, 1))
+
+
+def _deviation(x: gd.Tensor, eps: float) -> gd.Tensor:
+    return gd.sqrt(gd.var(x, _AXES, keepdims=True) + eps)
+
+
+def _normalised(x: gd.Tensor, eps: float) -> gd.Tensor:
+    return (x - gd.mean(x, _AXES, keepdims=True)) / _deviation(x, eps)
+
+
+def _batch_norm(x: gd.Tensor, weight: gd.Tensor, bias: gd.Tensor, eps: float) -> gd.Tensor:
+    return _normalised(x, eps) * _per_channel(weight) + _per_channel(bias)
+
+
+def _input_vjp(
+    g: gd.Tensor, out: gd.Tensor, x: gd.Tensor, weight: gd.Tensor, bias: gd.Tensor, eps: float
+) -> gd.Tensor:
+    unit = _normalised(x, eps)
+    centred = g - gd.mean(g, _AXES, keepdims=True) - unit * gd.mean(g * unit, _AXES, keepdims=True)
+    return centred * (_per_channel(weight) / _deviation(x, eps))
+
+
+def _weight_vjp(
+    g: gd.Tensor, out: gd.Tensor, x: gd.Tensor, weight: gd.Tensor, bias: gd.Tensor, eps: float
+) -> gd.Tensor:
+    return gd.sum(g * _normalised(x, eps), _AXES)
+
+
+def _bias_vjp(g: gd.Tensor, *_: gd.Tensor, eps: float) -> gd.Tensor:
+    return gd.sum(g, _AXES)
+
+
+batch_norm = gd.Composite(
+    "batch_norm",
+    _batch_norm,
+    vjp=(_input_vjp, _weight_vjp, _bias_vjp),
+    unify=slice(None),
+    formula=("γ/σ · (∇ − mean ∇ − x̂ · mean(∇·x̂)) / ∇", "x̂", "1"),
+    symbol="BN",
+)
+
+
+class BatchNorm2d(gd.Module):
+    """Every channel brought to mean 0 and deviation 1, then scaled and shifted (Ioffe and Szegedy 2015).
+
+    In training the batch's own statistics are used, and running ones are updated; in evaluation the
+    running ones are used.
+
+    Args:
+        channels: C.
+        eps: added to the variance.
+        momentum: the share of a batch's statistics in the running ones; these use the variance divided by
+            n − 1, as in torch.
+
+    Attributes:
+        weight, bias: (C,), at first 1 and 0.
+        running_mean, running_var: (C,); num_batches_tracked: ().
+
+    Shapes: (N, C, H, W) -> the same.
+
+    Raises:
+        ShapeError: other channels, or in training a single number per channel.
+    """
+
+    def __init__(
+        self, channels: int, eps: float = 1e-5, momentum: float = 0.1, *, dtype: Any = "float32"
+    ) -> None:
+        self.eps = eps
+        self.momentum = momentum
+        self.weight = gd.Parameter(np.ones(channels), dtype)
+        self.bias = gd.Parameter(np.zeros(channels), dtype)
+        self.running_mean = gd.Cell(np.zeros(channels), dtype)
+        self.running_var = gd.Cell(np.ones(channels), dtype)
+        self.num_batches_tracked = gd.Cell(0, "int64")
+
+    def forward(self, x: Any) -> gd.Tensor:
+        given = gd.as_tensor(x)
+        channels = self.weight.size
+        if given.ndim != 4 or given.shape[1] != channels:
+            raise located(
+                ShapeError(
+                    f"layer {self._path or 'BatchNorm2d'} takes {channels} channels on axis 1 of four, the "
+                    f"input has shape {given.shape}",
+                    fix="build the layer for this number of channels",
+                ),
+                "BatchNorm2d",
+                given,
+            )
+        if not self.training:
+            scale = self.weight / gd.sqrt(self.running_var + self.eps)
+            return given * _per_channel(scale) + _per_channel(self.bias - self.running_mean * scale)
+        self._track(given)
+        return batch_norm(given, self.weight, self.bias, eps=self.eps)
+
+    def _track(self, x: gd.Tensor) -> None:
+        count = x.size // max(1, self.weight.size)
+        if count < 2:
+            error = ShapeError(
+                f"one number per channel in shape {x.shape} has no variance",
+                fix="train on larger batches, or switch to evaluation with .eval()",
+            )
+            raise located(error, "BatchNorm2d", x)
+        with gd.no_grad():
+            keep, share = 1 - self.momentum, self.momentum
+            mean = gd.reshape(gd.mean(x, _AXES, keepdims=True), (-1,))
+            variance = gd.reshape(gd.var(x, _AXES, keepdims=True), (-1,)) * (count / (count - 1))
+            self.running_mean.assign(self.running_mean * keep + mean * share)
+            self.running_var.assign(self.running_var * keep + variance * share)
+            self.num_batches_tracked.assign(self.num_batches_tracked + 1)
+
+    def extra_repr(self) -> str:
+        return f"{self.weight.size}"

@@ -1,0 +1,147 @@
+"""The layers that convolutional networks are made of, against torch, in training and in evaluation."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import graphdiff as gd
+from graphdiff.errors import ArgumentError, ShapeError
+from graphdiff.testing import check_gradients
+from graphdiff.testing.strategies import sources
+
+
+def agrees(layer, theirs, x, g_seed=0, tolerance=1e-10):
+    """Output, gradient of the input and gradients of the parameters equal torch's."""
+    variable, xt = gd.variable(x), torch.tensor(x, requires_grad=True)
+    ours, expected = layer(variable), theirs(xt)
+    g = np.random.default_rng(g_seed).normal(size=ours.shape)
+    ours.backward(g)
+    theirs.zero_grad()
+    expected.backward(torch.tensor(g))
+    np.testing.assert_allclose(ours, expected.detach(), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(variable.grad, xt.grad, rtol=tolerance, atol=tolerance)
+    for name, p in theirs.named_parameters():
+        found = dict(layer.named_parameters())[name]
+        np.testing.assert_allclose(found.grad, p.grad, rtol=tolerance, atol=tolerance, err_msg=name)
+
+
+def copied(layer, theirs):
+    theirs.load_state_dict({k: torch.tensor(v) for k, v in layer.state_dict().items()})
+    return theirs
+
+
+@given(sources(), st.booleans())
+def test_conv2d_is_torchs(source, bias):
+    groups = source.choice([1, 2])
+    inputs, outputs, window = 2 * groups, 3 * groups, source.choice([1, 2, 3])
+    stride, padding = source.choice([1, 2]), source.choice([0, 1])
+    layer = gd.layers.Conv2d(
+        inputs,
+        outputs,
+        window,
+        stride,
+        padding,
+        groups=groups,
+        bias=bias,
+        rounding="floor",
+        dtype="float64",
+        seed=1,
+    )
+    theirs = torch.nn.Conv2d(
+        inputs, outputs, window, stride, padding, groups=groups, bias=bias, dtype=torch.float64
+    )
+    agrees(layer, copied(layer, theirs), source.array((source.integer(1, 2), inputs, 6, 5)))
+
+
+@given(sources())
+def test_batch_norm_is_torchs_in_training_and_in_evaluation(source):
+    layer, theirs = gd.layers.BatchNorm2d(3, dtype="float64"), torch.nn.BatchNorm2d(3, dtype=torch.float64)
+    layer.weight.assign([0.5, 2.0, -1.0])
+    layer.bias.assign([0.1, -0.2, 0.3])
+    copied(layer, theirs)
+    for k in range(2):
+        agrees(layer, theirs, source.distinct((2, 3, 2, 3)) + k, tolerance=1e-8)
+        for name, value in theirs.state_dict().items():
+            np.testing.assert_allclose(layer.state_dict()[name], value, rtol=1e-10, err_msg=name)
+    layer.eval()
+    theirs.eval()
+    agrees(layer, theirs, source.array((2, 3, 2, 3)), tolerance=1e-8)
+    np.testing.assert_array_equal(layer.num_batches_tracked, 2)
+
+
+@given(sources())
+def test_batch_norms_own_rules_equal_its_decomposition(source):
+    from graphdiff_layers.norm import batch_norm
+
+    x, w, b = source.distinct((2, 2, 2, 2)), source.array((2,)), source.array((2,), offset=0.7)
+    g = source.array(x.shape)
+    whole, pull = gd.vjp(lambda *a: batch_norm(*a, eps=1e-5), x, w, b)
+    parts, pull_parts = gd.vjp(lambda *a: batch_norm.decompose(*a, eps=1e-5), x, w, b)
+    np.testing.assert_allclose(whole, parts, rtol=1e-12, atol=1e-12)
+    for ours, theirs in zip(pull(g), pull_parts(g), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-9)
+
+
+def test_batch_norm_has_a_second_derivative():
+    x = np.random.default_rng(0).normal(size=(2, 2, 2, 2))
+    layer = gd.layers.BatchNorm2d(2, dtype="float64")
+    check_gradients(lambda v: gd.sum(gd.sin(layer(v))), x, order=2, eps=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layer", "theirs", "shape"),
+    [
+        (lambda: gd.layers.MaxPool2d(2), torch.nn.MaxPool2d(2), (2, 3, 4, 6)),
+        (lambda: gd.layers.MaxPool2d(3, 2, rounding="floor"), torch.nn.MaxPool2d(3, 2), (2, 3, 8, 6)),
+        (
+            lambda: gd.layers.MaxPool2d(3, 2, 1, rounding="ceil"),
+            torch.nn.MaxPool2d(3, 2, 1, ceil_mode=True),
+            (2, 1, 8, 6),
+        ),
+        (lambda: gd.layers.AvgPool2d(2), torch.nn.AvgPool2d(2), (2, 3, 4, 6)),
+        (lambda: gd.layers.AdaptiveAvgPool2d((2, 3)), torch.nn.AdaptiveAvgPool2d((2, 3)), (2, 3, 5, 7)),
+        (lambda: gd.layers.Flatten(), torch.nn.Flatten(), (2, 3, 2, 2)),
+        (
+            lambda: gd.layers.GlobalAvgPool2d(),
+            torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()),
+            (2, 3, 4, 5),
+        ),
+    ],
+)
+def test_pooling_and_shape_layers_are_torchs(layer, theirs, shape):
+    agrees(layer(), theirs, np.random.default_rng(0).permutation(np.prod(shape)).reshape(shape) / 7.0)
+
+
+def test_residual_adds_the_way_around():
+    layer = gd.layers.Residual(lambda x: x * 2)
+    assert layer(gd.tensor([1.0, -1.0])).tolist() == [3, 0]
+    assert gd.layers.Residual(gd.sin, gd.cos, None)(0.0) == 1
+
+
+def test_modes_reach_every_module():
+    net = gd.layers.Sequential(block=gd.layers.Residual(gd.layers.BatchNorm2d(2)))
+    assert net.eval() is net
+    assert not net.block.body.training
+    assert net.train().block.body.training
+
+
+def test_wrong_use_is_answered():
+    with pytest.raises(ArgumentError, match="no filters"):
+        gd.layers.Conv2d(3, 4, 3, groups=2)
+    norm = gd.layers.Sequential(bn=gd.layers.BatchNorm2d(3))
+    with pytest.raises(ShapeError, match="layer bn takes 3 channels"):
+        norm(np.ones((2, 4, 2, 2)))
+    with pytest.raises(ShapeError, match=r"\.eval\(\)"):
+        norm(np.ones((1, 3, 1, 1)))
+    assert norm.eval()(np.ones((1, 3, 1, 1))).shape == (1, 3, 1, 1)
+    with pytest.raises(ShapeError, match="do not broadcast"):
+        gd.layers.Residual(lambda x: x, lambda x: x[:, :2])(np.ones((2, 3, 2, 2)))
+
+
+def test_batch_norm_takes_float64_images_with_float32_parameters():
+    layer, x = gd.layers.BatchNorm2d(2), gd.variable(np.random.default_rng(0).normal(size=(2, 2, 2, 2)))
+    gd.sum(gd.square(layer(x)) * x).backward()
+    assert layer.weight.grad.dtype == "float32"
+    assert x.grad.dtype == "float64"
