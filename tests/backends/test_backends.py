@@ -116,14 +116,13 @@ def test_values_come_back(name, value):
             assert not made.numpy().flags.writeable
 
 
-@pytest.mark.parametrize("dtype", "bool int8 int16 int32 int64 uint8 float16 float32 float64".split())
 @every_backend
-def test_every_dtype_comes_back(name, dtype):
-    if name == "strict" and dtype == "float16":
-        pytest.skip("not within the standard")
-    with gd.backend(name):
-        x = gd.tensor([0, 1], dtype)
-        assert x.dtype == gd.zeros(2, dtype).dtype == gd.ones_like(x).dtype == x.numpy().dtype == dtype
+def test_every_dtype_comes_back(name):
+    dtypes = "bool int8 int16 int32 int64 uint8 float32 float64".split()
+    for dtype in dtypes if name == "strict" else [*dtypes, "float16"]:  # not within the standard
+        with gd.backend(name):
+            x = gd.tensor([0, 1], dtype)
+            assert x.dtype == gd.zeros(2, dtype).dtype == gd.ones_like(x).dtype == x.numpy().dtype == dtype
         assert x.tolist() == [0, 1]
         assert x[1].item() == 1
         assert gd.cast(x, "float64").tolist() == [0, 1]
