@@ -49,10 +49,6 @@ class Backend(ABC):
     options: Mapping[str, Any] = MappingProxyType({})
 
     @abstractmethod
-    def is_array(self, value: Any) -> bool:
-        """Whether ``value`` is one of this backend's arrays."""
-
-    @abstractmethod
     def asarray(self, value: Any, dtype: DType | None = None, *, copy: bool = False) -> Array:
         """An array from an array of any backend, a NumPy array, nested lists or a scalar."""
 

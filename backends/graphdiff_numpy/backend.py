@@ -39,9 +39,6 @@ class NumpyBackend(Backend):
         self.kernels = kernels()
         self.built_in = dict(self.kernels)  # those of them that nobody replaced have raw forms
 
-    def is_array(self, value: Any) -> bool:
-        return isinstance(value, (np.ndarray, np.generic))
-
     def asarray(self, value: Any, dtype: DType | None = None, *, copy: bool = False) -> Array:
         if dtype is not None and isinstance(value, (int, float)):
             return _SCALARS[dtype](value)

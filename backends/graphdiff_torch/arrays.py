@@ -16,10 +16,6 @@ TORCH: dict[str, torch.dtype] = {DType(name): getattr(torch, name) for name in _
 DTYPES: dict[torch.dtype, DType] = {dtype: DType(name) for name, dtype in TORCH.items()}
 
 
-def is_array(value: Any) -> bool:
-    return isinstance(value, torch.Tensor)
-
-
 def asarray(value: Any, dtype: DType | None, device: torch.device, copy: bool) -> Array:
     """See :meth:`TorchBackend.asarray`."""
     if not isinstance(value, torch.Tensor):

@@ -57,9 +57,6 @@ class TorchBackend(Backend):
             )
         self.kernels = table(tf32=tf32 if on_cuda else None, deterministic=deterministic)
 
-    def is_array(self, value: Any) -> bool:
-        return bool(self._arrays.is_array(value))
-
     def asarray(self, value: Any, dtype: DType | None = None, *, copy: bool = False) -> Array:
         """An array from a torch tensor, an array of any library, nested lists or a scalar.
 

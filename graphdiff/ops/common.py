@@ -10,7 +10,7 @@ from graphdiff import source
 from graphdiff.dtypes import DType
 from graphdiff.errors import ArgumentError, AxisError, DTypeError, GraphdiffError, ShapeError
 from graphdiff.graph import Shape, TensorSpec
-from graphdiff.tensor import Tensor, describe
+from graphdiff.tensor import Tensor, describe, leaf
 
 BOOL = DType("bool")
 INT = DType("int64")
@@ -21,6 +21,12 @@ def located(error: GraphdiffError, operation: str, *inputs: Tensor) -> Graphdiff
     """The error, told which operation on which tensors raised it, at which of the user's lines."""
     error.locate(operation, describe(inputs), source.describe(source.caller()))
     return error
+
+
+def as_tensors(*values: Any) -> tuple[Tensor, ...]:
+    """The values as tensors; host values join the backend of the first tensor among them."""
+    home = next((v.backend for v in values if isinstance(v, Tensor)), None)
+    return tuple(v if isinstance(v, Tensor) else leaf(v, backend=home, copy=True) for v in values)
 
 
 # Shape rules

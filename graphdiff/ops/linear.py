@@ -9,12 +9,12 @@ from typing import Any
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.graph import TensorSpec
 from graphdiff.ops import samples
-from graphdiff.ops.common import broadcast_shapes, located, normalize_axis
+from graphdiff.ops.common import as_tensors, broadcast_shapes, located, normalize_axis
 from graphdiff.ops.indexing import diagonal
 from graphdiff.ops.reduction import sum
 from graphdiff.ops.shape import broadcast_to, expand_dims, reshape, squeeze, swapaxes, transpose
 from graphdiff.primitive import EachOperand, Primitive
-from graphdiff.tensor import Tensor, as_tensor
+from graphdiff.tensor import Tensor
 
 
 def _matmul_spec(x: TensorSpec, y: TensorSpec) -> TensorSpec:
@@ -49,7 +49,7 @@ def matmul(x: Any, y: Any) -> Tensor:
     Raises:
         ShapeError: inner sizes that differ, or an operand without axes.
     """
-    x, y = as_tensor(x), as_tensor(y)
+    x, y = as_tensors(x, y)
     if not x.ndim or not y.ndim:
         raise located(ShapeError("a scalar has no matrix product", fix="use *"), "matmul", x, y)
     a = expand_dims(x, 0) if x.ndim == 1 else x
@@ -65,7 +65,7 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Tensor:
     Raises:
         ShapeError: paired axes of different sizes. AxisError: an axis outside the rank.
     """
-    x, y = as_tensor(x), as_tensor(y)
+    x, y = as_tensors(x, y)
     if isinstance(axes, int):
         one, two = list(range(x.ndim - axes, x.ndim)), list(range(axes))
     else:
@@ -88,6 +88,7 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Tensor:
 
 def outer(x: Any, y: Any) -> Tensor:
     """Every element of x times every element of y, both flattened: a matrix."""
+    x, y = as_tensors(x, y)
     return expand_dims(reshape(x, -1), 1) * reshape(y, -1)
 
 
@@ -161,7 +162,7 @@ def einsum(subscripts: str, *operands: Any) -> Tensor:
         ArgumentError: subscripts that cannot be read or do not match the number of operands.
         ShapeError: axes that do not match.
     """
-    tensors = [as_tensor(x) for x in operands]
+    tensors = [*as_tensors(*operands)]
     try:
         terms, result = _explicit(subscripts, [x.ndim for x in tensors])
     except ValueError as problem:

@@ -11,7 +11,7 @@ from typing import Any
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.graph import Shape, TensorSpec
 from graphdiff.ops import samples
-from graphdiff.ops.common import broadcast_shapes, located, normalize_axes, normalize_axis
+from graphdiff.ops.common import as_tensors, broadcast_shapes, located, normalize_axes, normalize_axis
 from graphdiff.primitive import EachOperand, Primitive
 from graphdiff.tensor import Tensor, as_tensor
 
@@ -230,7 +230,7 @@ _concatenate = Primitive(
 
 
 def _tensors(operation: str, parts: Any) -> list[Tensor]:
-    found = [as_tensor(part) for part in parts]
+    found = [*as_tensors(*parts)]
     if not found:
         raise located(ArgumentError("there is nothing to join", fix="give at least one tensor"), operation)
     return found

@@ -25,13 +25,10 @@ class StrictBackend(Backend):
         quiet = np.errstate(all="ignore")
         self.kernels = {name: quiet(kernel) for name, kernel in (shared | own).items()}
 
-    def is_array(self, value):
-        return hasattr(value, "__array_namespace__") and value.__array_namespace__() is xp
-
     def asarray(self, value, dtype=None, *, copy=False):
         if dtype is not None and isinstance(value, (int, float)):
             value = np.dtype(dtype).type(value)  # which refuses a number that does not fit
-        if not self.is_array(value):
+        if getattr(value, "__array_namespace__", lambda: None)() is not xp:
             value = np.asarray(value)
             value = xp.asarray(value.astype(str(as_dtype(value.dtype)), copy=False))
         return xp.astype(value, value.dtype if dtype is None else getattr(xp, dtype), copy=copy)

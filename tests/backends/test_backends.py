@@ -242,3 +242,18 @@ def test_clip_keeps_integers_and_narrow_floats(name):
             assert found.backend.spec(found.data) is found.spec
         with pytest.raises(ArgumentError, match="int8 has no number between 500 and"):
             gd.clip(gd.cast(x, "int8"), 500)
+
+
+@every_backend
+def test_host_arrays_join_the_tensor_they_meet(name):
+    with gd.backend(name):
+        x = gd.variable([[1.0, 2.0]])
+    for y in (
+        gd.matmul(x, np.ones((2, 1))),
+        np.ones((1, 1)) @ x,
+        gd.concatenate([np.zeros((1, 2)), x]),
+        gd.einsum("ij,j->i", x, np.ones(2)),
+        gd.tensordot(x, np.ones((2, 3)), 1),
+        x * np.ones(2),
+    ):
+        assert y.backend is x.backend
