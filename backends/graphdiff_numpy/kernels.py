@@ -72,9 +72,25 @@ def _einsum(*arrays: Array, subscripts: str) -> Array:
     return np.einsum(subscripts, *arrays, optimize=len(arrays) > 2)
 
 
+_BITS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
+_MANY = 1 << 12  # elements from which masking bits pays
+
+
+def _where(condition: Array, x: Array, y: Array) -> Array:
+    """``np.where``, which branches on every element; zeros instead of y are masked in, several times
+    faster and the same to the last bit."""
+    large = np.size(x) >= _MANY and np.shape(condition) == np.shape(x)
+    if large and not np.shape(y) and x.dtype in _BITS and y == 0 and not np.signbit(y):
+        bits = _BITS[x.dtype]
+        mask = np.negative(condition.view(np.int8), dtype=bits)  # all ones where true
+        return np.bitwise_and(x.view(bits), mask, out=mask).view(x.dtype)
+    return np.where(condition, x, y)
+
+
 # Without the switch: a compiled program throws it once for all of its kernels.
 RAW: Kernels = shared_kernels(np) | {
     "reciprocal": np.reciprocal,
+    "where": _where,
     "erf": _special("erf"),
     "sigmoid": _special("expit"),
     "index": _index,

@@ -28,12 +28,19 @@ def _matmul_spec(x: TensorSpec, y: TensorSpec) -> TensorSpec:
     return TensorSpec((*batch, x.shape[-2], y.shape[-1]), x.dtype)
 
 
+def _right_vjp(g: Tensor, out: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    if y.primitive is not None and y.primitive.name == "transpose":
+        # Worked out transposed, so that the transposes cancel: a layer's x @ Wᵀ gives ∇W in W's own layout.
+        return swapaxes(_matmul(swapaxes(g, -1, -2), x), -1, -2)
+    return _matmul(swapaxes(x, -1, -2), g)
+
+
 _matmul: Primitive = Primitive(
     "matmul",
     spec=_matmul_spec,
     vjp=(
         lambda g, out, x, y: _matmul(g, swapaxes(y, -1, -2)),
-        lambda g, out, x, y: _matmul(swapaxes(x, -1, -2), g),
+        _right_vjp,
     ),
     formula=("∇·Yᵀ", "Xᵀ·∇"),
     linear=True,

@@ -302,3 +302,16 @@ def test_sections_are_counted_by_any_integer():
         parts = gd.split(np.arange(4.0), sections)
         for found, expected in zip(parts, np.split(np.arange(4.0), np.asarray(sections)), strict=True):
             np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_large_choices_against_zero_are_numpys_to_the_last_bit(dtype):
+    x = np.random.default_rng(0).normal(size=(70, 80)).astype(dtype)
+    x[0, :4] = np.nan, np.inf, -np.inf, -0.0
+    for values in (x, x.T, x[::-1, ::2].repeat(2, 1)):
+        for condition in (values > 0, values.T.copy().T > 0, np.zeros(values.shape, bool)):
+            for other in (0.0, -0.0, 1.0):
+                found = gd.where(condition, values, other).numpy()
+                expected = np.where(condition, values, values.dtype.type(other))
+                assert found.dtype == expected.dtype
+                assert found.tobytes() == expected.tobytes()
