@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 Role = Literal["input", "parameter", "constant", "forward", "backward", "update"]
-LEAF_ROLES = ("input", "parameter", "constant")
 
 
 class TensorSpec:

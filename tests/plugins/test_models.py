@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 import graphdiff as gd
+from graphdiff.bench.torch_models import MODELS
 from graphdiff.errors import ArgumentError
 
 
@@ -98,18 +99,7 @@ def test_resnets_load_torchs_state_dict_and_give_torchs_scores_and_gradients(nam
 
 
 def test_lenet_is_the_same_structure_in_torch():
-    theirs = nn.Sequential()
-    theirs.features = nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(6, 16, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-    )
-    theirs.classifier = nn.Sequential(
-        nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)
-    )
+    theirs = MODELS["lenet5-64"]()
     model = gd.models.lenet5()
     model.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
     x = np.random.default_rng(0).normal(size=(3, 1, 28, 28)).astype("float32")
