@@ -73,6 +73,7 @@ def _elementwise(xp: Any) -> Kernels:
         "abs": xp.abs,
         "sign": xp.sign,
         "relu": relu,
+        "relu_grad": lambda g, x: xp.where(x <= 0, xp.asarray(0, dtype=g.dtype), g),
         "maximum": xp.maximum,
         "minimum": xp.minimum,
         "where": xp.where,

@@ -21,9 +21,9 @@ Array = Any
 
 # No arithmetic, so nothing to warn of: they need not pay for the switch.
 _SILENT = frozenset(
-    "negative abs sign where equal not_equal less less_equal greater greater_equal logical_and logical_or "
-    "logical_not floor ceil round isfinite isnan stop_gradient identity max min argmax argmin reshape "
-    "transpose broadcast_to concatenate slice embed index index_update one_hot".split()
+    "negative abs sign where relu_grad equal not_equal less less_equal greater greater_equal logical_and "
+    "logical_or logical_not floor ceil round isfinite isnan stop_gradient identity max min argmax argmin "
+    "reshape transpose broadcast_to concatenate slice embed index index_update one_hot".split()
 )
 
 
@@ -87,10 +87,21 @@ def _where(condition: Array, x: Array, y: Array) -> Array:
     return np.where(condition, x, y)
 
 
+def _relu_grad(g: Array, x: Array) -> Array:
+    """Zeros masked in by bits where x ≤ 0."""
+    large = np.size(g) >= _MANY and np.shape(g) == np.shape(x)
+    if large and g.dtype in _BITS:
+        bits = _BITS[g.dtype]
+        mask = np.subtract(np.less_equal(x, 0).view(np.int8), 1, dtype=bits)  # all ones where x > 0
+        return np.bitwise_and(g.view(bits), mask, out=mask).view(g.dtype)
+    return np.where(x <= 0, np.zeros((), np.asarray(g).dtype), g)
+
+
 # Without the switch: a compiled program throws it once for all of its kernels.
 RAW: Kernels = shared_kernels(np) | {
     "reciprocal": np.reciprocal,
     "where": _where,
+    "relu_grad": _relu_grad,
     "erf": _special("erf"),
     "sigmoid": _special("expit"),
     "index": _index,

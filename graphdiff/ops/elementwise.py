@@ -211,12 +211,22 @@ sign: Primitive = Primitive(
 relu: Primitive = Primitive(
     "relu",
     spec=numeric_spec,
-    vjp=(lambda g, out, x: where(greater(x, 0), g, 0),),
+    vjp=(lambda g, out, x: relu_grad(g, x),),
     formula=("1 if x > 0 else 0",),
     elementwise=True,
     symbol="ReLU",
     samples=samples.operands(1),
     doc="max(0, x); its derivative at 0 is 0.",
+)
+relu_grad: Primitive = Primitive(
+    "relu_grad",
+    spec=numeric_spec,
+    vjp=(lambda u, out, g, x: relu_grad(u, x), lambda u, out, g, x: None),
+    formula=("1 if x > 0 else 0", "0"),
+    elementwise=True,
+    symbol="ReLU′",
+    samples=samples.operands(2),
+    doc="0 where x ≤ 0, else g: what relu passes back.",
 )
 
 

@@ -63,6 +63,12 @@ def _where(c: Array, x: Array, y: Array) -> Array:
     return (x.view(bits) ^ other).bitwise_and_(mask).bitwise_xor_(other).view(x.dtype)
 
 
+def _relu_grad(g: Array, x: Array) -> Array:
+    if g.shape == x.shape and x.is_floating_point():
+        return torch.ops.aten.threshold_backward(g, x, 0)
+    return torch.where(x <= 0, torch.zeros((), dtype=g.dtype, device=g.device), g)
+
+
 def _softplus(x: Array) -> Array:
     # From its threshold on torch gives x itself; at 40 that is right to the last bit of float64.
     return torch.nn.functional.softplus(x, threshold=40.0)
@@ -73,6 +79,7 @@ ELEMENTWISE: Kernels = {
     "power": _power,
     "sign": _sign,
     "relu": torch.relu,
+    "relu_grad": _relu_grad,
     "where": _where,
     "erf": torch.erf,
     "sigmoid": torch.sigmoid,
