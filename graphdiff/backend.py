@@ -8,9 +8,10 @@ tensor knows its own, and operations never mix two. New tensors go to the curren
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -31,6 +32,28 @@ Kernel = Callable[..., Array]
 backends = Registry("backends")
 
 
+@dataclass(frozen=True)
+class Joint:
+    """Several primitives of one computation, computed by one call.
+
+    ``Joint({"conv2d_input_grad": "gw", "conv2d_weight_grad": "xg"}, kernel)`` holds for two nodes of a
+    program that have the operand g in common, and equal values for the parameters that both have. A
+    compiled program then calls ``kernel(g, w, x, **params)``, which returns a tuple with the result of
+    each, equal to that of the primitive's own kernel, in memory of its own.
+
+    Attributes:
+        members: primitive name -> one letter per operand, equal ones for operands that are one value.
+            Every member after the first has a letter in common with those before it.
+        kernel: ``kernel(*operands, **params) -> results``: operands in the order in which their letters
+            first appear, the parameters of all members, results in the order of the members.
+        when: ``when(*operand_specs, **params)``, a further condition.
+    """
+
+    members: Mapping[str, str]
+    kernel: Callable[..., Sequence[Array]]
+    when: Callable[..., bool] = lambda *specs, **params: True
+
+
 class Backend(ABC):
     """The contract of a backend.
 
@@ -40,12 +63,16 @@ class Backend(ABC):
         kernels: primitive name -> ``kernel(*arrays, **params) -> array``. Operands have the dtypes that
             the primitive's shape rule saw; the result has the shape and dtype that the rule gave; no
             operand is changed. Composites may be left out: their decomposition runs then.
+        joints: kernels for several primitives at once, for compiled programs.
+        modes: the ways to run a compiled program that ``graphdiff.compile(fn, mode=...)`` can ask for.
         options: the other choices it was made with, defaults filled in.
     """
 
     name: ClassVar[str]
     device: str = "cpu"
     kernels: Mapping[str, Kernel]
+    joints: Sequence[Joint] = ()
+    modes: ClassVar[tuple[str, ...]] = ("auto",)
     options: Mapping[str, Any] = MappingProxyType({})
 
     @abstractmethod
@@ -68,8 +95,12 @@ class Backend(ABC):
         """The kernel for a primitive, or ``None`` where this backend has none."""
         return self.kernels.get(primitive.name)
 
-    def lower(self, program: Program) -> Executable:
-        """Turn a program into an executable; straight-line calls of the kernels unless overridden."""
+    def lower(self, program: Program, mode: str) -> Executable:
+        """Turn a program into an executable; straight-line calls of the kernels unless overridden.
+
+        Args:
+            mode: one of :attr:`modes`.
+        """
         from graphdiff.compile.executable import straight_line
 
         return straight_line(program, self)

@@ -52,7 +52,7 @@ class NumpyBackend(Backend):
     def to_numpy(self, array: Array) -> Any:
         return np.asarray(array)
 
-    def lower(self, program: Program) -> Executable:
+    def lower(self, program: Program, mode: str) -> Executable:
         return Lowered(program, self)
 
     def spec(self, array: Array) -> TensorSpec:

@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphdiff.compile.executable import VIEWS, Executable, Run, assemble, call, last_uses, memory_roots
+from graphdiff.compile.executable import (
+    VIEWS,
+    Executable,
+    Run,
+    assemble,
+    body,
+    call,
+    joint_statement,
+    memory_roots,
+)
+from graphdiff.compile.joint import JointCall, joined
 from graphdiff.compile.program import Program
 from graphdiff.graph import Node
 from graphdiff.kernels import Kernels
@@ -41,13 +51,14 @@ class Lowered:
     """
 
     def __init__(self, program: Program, backend: NumpyBackend) -> None:
-        self._program = program
         self._backend = backend
         built_in = backend.built_in.items()
         self._table = {name: RAW[name] for name, kernel in built_in if backend.kernels[name] is kernel}
-        self._inside = _inside(program, self._table)
-        probe = replace(program, outputs=(*program.outputs, *self._inside))
-        self._first = _generated(probe, {}, self._table, backend)
+        joints = [joint for joint in backend.joints if joint.members.keys() <= self._table.keys()]
+        self._program, self._calls = joined(program, joints)
+        self._inside = [i for i in _inside(self._program, self._table) if i not in self._calls]
+        probe = replace(self._program, outputs=(*program.outputs, *self._inside))
+        self._first = _generated(probe, self._calls, {}, self._table, backend)
         self._planned: Executable | None = None
 
     @property
@@ -63,27 +74,29 @@ class Lowered:
         count = len(self._program.outputs)
         values = dict(zip(self._inside, results[count:], strict=True))
         buffers = _plan(self._program, self._inside, values, self._table)
-        self._planned = _generated(self._program, buffers, self._table, self._backend)
+        self._planned = _generated(self._program, self._calls, buffers, self._table, self._backend)
         return results[:count]
 
 
 def _generated(
-    program: Program, buffers: Mapping[int, Array], table: Kernels, backend: NumpyBackend
+    program: Program,
+    calls: Mapping[int, JointCall],
+    buffers: Mapping[int, Array],
+    table: Kernels,
+    backend: NumpyBackend,
 ) -> Executable:
     names: dict[str, Any] = {"errstate": np.errstate}
-    lines: list[tuple[str, Node | None]] = []
-    last = last_uses(program)
-    for node in program.nodes:
-        if node.primitive is None:
-            continue
+
+    def statement(node: Node) -> str | None:
+        if node.id in calls:
+            return joint_statement(calls[node.id], names)
+        assert node.primitive is not None
         kernel = table.get(node.primitive.name) or backend.kernel(node.primitive)
         if kernel is None:
             raise backend.missing(node.primitive)
-        lines.append((_statement(node, kernel, buffers, names), node))
-        dead = [f"v{i}" for i in dict.fromkeys(node.inputs) if last.get(i) == node.id and i not in buffers]
-        dead = [name for name in dead if int(name[1:]) not in program.constants]
-        if dead:
-            lines.append((f"del {', '.join(dead)}", None))
+        return _statement(node, kernel, buffers, names)
+
+    lines = body(program, statement, kept=buffers)
     return assemble(program, lines, names, enter='with errstate(all="ignore"):')
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from graphdiff.backend import Array, Backend
+from graphdiff.compile.joint import JointCall, joined
 from graphdiff.compile.program import Program
 from graphdiff.errors import ArgumentError, GraphdiffError
 from graphdiff.graph import Node
@@ -46,25 +47,44 @@ class Generated:
 
 
 def straight_line(program: Program, backend: Backend) -> Executable:
-    """One line per node, each value dropped after its last use."""
+    """One line per node or joint call, each value dropped after its last use."""
     names: dict[str, Any] = {}
+    program, calls = joined(program, backend.joints)
+
+    def statement(node: Node) -> str | None:
+        if node.id in calls:
+            return joint_statement(calls[node.id], names)
+        assert node.primitive is not None
+        kernel = backend.kernel(node.primitive)
+        if kernel is None:
+            raise backend.missing(node.primitive)
+        return f"v{node.id} = {call(node, kernel, names)}"
+
+    return assemble(program, body(program, statement), names)
+
+
+def body(
+    program: Program, statement: Callable[[Node], str | None], kept: Container[int] = ()
+) -> list[tuple[str, Node | None]]:
+    """The statements of all nodes, values dropped after their last use.
+
+    Args:
+        statement: the line that computes a node; ``None`` where an earlier one has done so.
+        kept: ids of values that need not be dropped.
+    """
     lines: list[tuple[str, Node | None]] = []
     last = last_uses(program)
     for node in program.nodes:
         if node.primitive is None:
             continue
-        kernel = backend.kernel(node.primitive)
-        if kernel is None:
-            raise backend.missing(node.primitive)
-        lines.append((f"v{node.id} = {call(node, kernel, names)}", node))
-        dead = [
-            f"v{i}"
-            for i in dict.fromkeys(node.inputs)
-            if last.get(i) == node.id and i not in program.constants
-        ]
+        line = statement(node)
+        if line is not None:
+            lines.append((line, node))
+        dying = (i for i in dict.fromkeys(node.inputs) if last.get(i) == node.id)
+        dead = [f"v{i}" for i in dying if i not in program.constants and i not in kept]
         if dead:
             lines.append((f"del {', '.join(dead)}", None))
-    return assemble(program, lines, names)
+    return lines
 
 
 # Kernels whose result may share memory with their first operand.
@@ -111,6 +131,17 @@ def call(node: Node, kernel: Callable[..., Array], names: dict[str, Any]) -> str
         names[f"p{node.id}"] = dict(node.params)
         args.append(f"**p{node.id}")
     return f"{function}({', '.join(args)})"
+
+
+def joint_statement(joint: JointCall, names: dict[str, Any]) -> str | None:
+    """The call of a joint kernel, for the first of its nodes; ``None`` for the others."""
+    first = joint.nodes[0].id
+    if f"j{first}" in names:
+        return None
+    names[f"j{first}"], names[f"p{first}"] = joint.joint.kernel, dict(joint.params)
+    results = ", ".join(f"v{node.id}" for node in joint.nodes)
+    operands = "".join(f"v{i}, " for i in joint.operands)
+    return f"{results} = j{first}({operands}**p{first})"
 
 
 def assemble(

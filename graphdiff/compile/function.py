@@ -36,8 +36,9 @@ class Compiled:
         traces: how often the function was traced.
     """
 
-    def __init__(self, fn: Callable[..., Any]) -> None:
+    def __init__(self, fn: Callable[..., Any], mode: str) -> None:
         self._fn = fn
+        self._mode = mode
         self._cache: dict[_Key, list[_Entry]] = {}
         self._latest: _Entry | None = None
         self.traces = 0
@@ -64,10 +65,15 @@ class Compiled:
     def _build(self, leaves: Sequence[Any], structure: Structure, backend: Backend, key: _Key) -> _Entry:
         if _log.isEnabledFor(logging.INFO):
             _log.info("%s traced: %s", getattr(self._fn, "__name__", "function"), self._why(key))
+        if self._mode not in backend.modes:
+            raise ArgumentError(
+                f"backend {backend.name!r} has no mode {self._mode!r} to run a compiled function in",
+                fix=f"choose from {', '.join(map(repr, backend.modes))}",
+            )
         self.traces += 1
         traced = trace_call(self._fn, [abstracted(leaf) for leaf in leaves], structure)
         # Objects whose identity is part of the key must live as long as the key.
-        return _Entry(traced, backend, [leaf for leaf in leaves if not is_array(leaf)])
+        return _Entry(traced, backend, self._mode, [leaf for leaf in leaves if not is_array(leaf)])
 
     def _why(self, key: _Key) -> str:
         if not self._cache:
@@ -109,14 +115,14 @@ class Compiled:
 class _Entry:
     """One traced and lowered variant of a function."""
 
-    def __init__(self, traced: Traced, backend: Backend, kept: Sequence[Any]) -> None:
+    def __init__(self, traced: Traced, backend: Backend, mode: str, kept: Sequence[Any]) -> None:
         self._traced = traced
         self._backend = backend
         self._kept = kept
         self._lock = threading.RLock()
         ids = (*traced.inputs, *(i for _, i in traced.read))
         self.program: Program = optimized(program_of(traced.graph, ids), backend)
-        self.executable: Executable = backend.lower(self.program)
+        self.executable: Executable = backend.lower(self.program, mode)
         roots = memory_roots(self.program)
         self._hands_through = any(i in roots[k] for k in self.program.outputs for i in self.program.inputs)
         self._specs = [traced.graph[i].spec for i in traced.graph.outputs]
@@ -183,7 +189,7 @@ def _home(leaves: Sequence[Any]) -> Backend:
     return current_backend()
 
 
-def compile(fn: Callable[..., Any]) -> Compiled:
+def compile(fn: Callable[..., Any], *, mode: str = "auto") -> Compiled:
     """A function that runs as one optimised graph.
 
     The function is traced once for each combination of argument structure, shapes and dtypes, plain Python
@@ -195,7 +201,11 @@ def compile(fn: Callable[..., Any]) -> Compiled:
 
     What it gives equals what the function gives eagerly: to the last bit on NumPy.
 
+    Args:
+        mode: how the backend is to run it, one of the backend's :attr:`~graphdiff.Backend.modes`.
+
     Raises:
+        ArgumentError: on the first call, a mode that the backend does not have.
         TracingError: on the first call, a function that needs the value of a tensor (``if x > 0``).
     """
-    return Compiled(fn)
+    return Compiled(fn, mode)
