@@ -8,7 +8,7 @@
 (-4.0, -4.0, 3.0)
 """
 
-from graphdiff import errors
+from graphdiff import errors, random
 from graphdiff.autodiff import Backward, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from graphdiff.backend import Backend, backend, get_backend
 from graphdiff.cell import Cell
@@ -74,6 +74,7 @@ __all__ = [
     "models",
     "no_grad",
     "optimizers",
+    "random",
     "scope",
     "seed",
     "tensor",

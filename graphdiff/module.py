@@ -46,6 +46,8 @@ class Module:
     """
 
     _training = True
+    optional_state = False
+    """Whether a state dict may lack the module's cells, which then stay as they are."""
     _name = ""  # as its parent calls it
     _path = ""  # from the root
 
@@ -138,7 +140,8 @@ class Module:
             StateError: names that are missing or unknown. ShapeError: values of another shape.
         """
         own = dict(self.named_cells())
-        missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+        needed = own.keys() - self._optional_names()
+        missing, unknown = sorted(needed - state.keys()), sorted(state.keys() - own.keys())
         if strict and (missing or unknown):
             raise StateError(
                 f"the state dict does not fit {type(self).__name__}: "
@@ -159,6 +162,10 @@ class Module:
                 )
         for name, value in values.items():
             own[name].assign(value)
+
+    def _optional_names(self) -> set[str]:
+        modules = ((path, m) for path, m in self.named_modules() if m.optional_state)
+        return {f"{path}.{name}".lstrip(".") for path, m in modules for name, _ in m.members()}
 
     def extra_repr(self) -> str:
         """What the repr says of the module beyond its class; for subclasses."""

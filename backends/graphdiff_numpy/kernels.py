@@ -14,7 +14,7 @@ import numpy as np
 from graphdiff.errors import ArgumentError
 from graphdiff.kernels import Kernels, shared_kernels
 from graphdiff.ops.indexing import full_key
-from graphdiff_numpy import convolution, pooling
+from graphdiff_numpy import convolution, pooling, random
 
 Array = Any
 
@@ -111,6 +111,7 @@ RAW: Kernels = shared_kernels(np) | {
     "einsum": _einsum,
     **convolution.KERNELS,
     **pooling.KERNELS,
+    **random.KERNELS,
 }
 
 

@@ -268,3 +268,37 @@ def spread(s: Any) -> Sample:
 def channels(s: Any) -> Sample:
     shape = s.shape(min_dims=2, max_dims=4, max_side=4)
     return [s.array(shape)], {"before": s.integer(0, 3), "after": s.integer(0, 3)}
+
+
+# Random numbers
+
+
+def _key(s: Any) -> Any:
+    return s.integers((2,), -(1 << 63), (1 << 63) - 1)
+
+
+def drawn(s: Any) -> Sample:
+    """A random key, and the shape of what is drawn from it."""
+    return [_key(s)], {"shape": s.shape(max_side=5)}
+
+
+def drawn_floats(s: Any) -> Sample:
+    return [_key(s)], {"shape": s.shape(max_side=5), "dtype": s.choice(["float64", "float32"])}
+
+
+def drawn_choices(s: Any) -> Sample:
+    return [_key(s)], {"shape": s.shape(max_side=5), "p": s.choice([0.5, 0.25, 0.9, 1.0, 0.0])}
+
+
+def drawn_integers(s: Any) -> Sample:
+    low, width = s.integer(-9, 9), s.choice([3, 1, 1 << 32])
+    return [_key(s)], {"shape": s.shape(max_side=5), "low": low, "high": low + width}
+
+
+def shuffled(s: Any) -> Sample:
+    return [_key(s)], {"n": s.integer(0, 9)}
+
+
+def folded(s: Any) -> Sample:
+    """A random key, and what is folded into it."""
+    return [_key(s), s.integers(s.shape(), -3, 3)], {}

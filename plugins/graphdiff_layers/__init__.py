@@ -2,6 +2,7 @@
 
 from graphdiff_layers.activation import ReLU, Sigmoid, Tanh
 from graphdiff_layers.convolution import Conv2d
+from graphdiff_layers.dropout import Dropout
 from graphdiff_layers.linear import Linear
 from graphdiff_layers.norm import BatchNorm2d
 from graphdiff_layers.pooling import AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d, MaxPool2d
@@ -14,6 +15,7 @@ __all__ = [
     "AvgPool2d",
     "BatchNorm2d",
     "Conv2d",
+    "Dropout",
     "Flatten",
     "GlobalAvgPool2d",
     "Linear",

@@ -9,8 +9,9 @@ from graphdiff.backend import Backend, _instances, get_backend
 from graphdiff.dtypes import as_dtype
 from graphdiff.graph import TensorSpec
 from graphdiff.kernels import shared_kernels
+from graphdiff.philox import random_kernels
 
-DECOMPOSED = ("sigmoid", "max_pool2d")
+DECOMPOSED = ("sigmoid", "max_pool2d", "dropout")
 """NumPy has kernels of its own for them, and they can be decomposed."""
 
 
@@ -18,7 +19,7 @@ class StrictBackend(Backend):
     name = "strict"
 
     def __init__(self):
-        shared = shared_kernels(xp)
+        shared = shared_kernels(xp) | random_kernels(xp)
         # Indexing, convolution and such are not in the standard, and each backend's own.
         numpys = get_backend("numpy").kernels
         own = {name: borrowed(numpys[name]) for name in set(numpys) - set(shared) - set(DECOMPOSED)}

@@ -280,7 +280,8 @@ TORCH = {
     "where": torch.where,
 }
 
+from ops import references_random as _random  # noqa: E402
 from ops import references_spatial as _spatial  # noqa: E402
 
-NUMPY |= _spatial.NUMPY
-TORCH |= _spatial.TORCH
+NUMPY |= _spatial.NUMPY | _random.NUMPY
+TORCH |= _spatial.TORCH | _random.TORCH

@@ -10,6 +10,7 @@ from graphdiff_torch.kernels.indexing import INDEXING
 from graphdiff_torch.kernels.labels import LABELS
 from graphdiff_torch.kernels.linear import LINEAR
 from graphdiff_torch.kernels.pooling import POOLING
+from graphdiff_torch.kernels.random import RANDOM
 from graphdiff_torch.kernels.reduction import REDUCTIONS
 from graphdiff_torch.kernels.shape import SHAPES
 
@@ -27,7 +28,7 @@ def kernels(*, tf32: bool | None, deterministic: bool) -> Kernels:
         deterministic: whether only deterministic kernels may run.
     """
     table = shared_kernels(NAMESPACE)
-    for own in (ELEMENTWISE, REDUCTIONS, SHAPES, INDEXING, LABELS, LINEAR, CONVOLUTIONS, POOLING):
+    for own in (ELEMENTWISE, REDUCTIONS, SHAPES, INDEXING, LABELS, LINEAR, CONVOLUTIONS, POOLING, RANDOM):
         table |= own
     settings = Settings(tf32=tf32, deterministic=deterministic)
     if not settings.needed:

@@ -34,6 +34,7 @@ NAMESPACE = _Namespace(
     greater=torch.gt,
     greater_equal=torch.ge,
     clip=torch.clamp,
+    astype=torch.Tensor.to,
     concat=torch.cat,
     permute_dims=torch.permute,
 )
