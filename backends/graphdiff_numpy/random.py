@@ -1,4 +1,4 @@
-"""Random numbers in NumPy: its own Philox makes the words, in blocks that stay in cache, by several threads."""
+"""Random numbers in NumPy: its own Philox makes the words, in blocks that stay in cache."""
 
 from __future__ import annotations
 
@@ -60,7 +60,11 @@ def _uniform(key: Array, shape: tuple[int, ...], dtype: str) -> Array:
 
 def _bernoulli(key: Array, shape: tuple[int, ...], p: float) -> Array:
     out, limit = np.empty(math.prod(shape), np.bool), threshold(p)
-    stream(key, out.size, lambda place, halves: np.less(halves, limit, out=out[place]))
+
+    def fill(place: slice, halves: Array) -> None:
+        np.less(halves, limit, out=out[place])
+
+    stream(key, out.size, fill)
     return out.reshape(shape)
 
 

@@ -14,7 +14,7 @@ def _dropout(x: gd.Tensor, key: gd.Tensor, p: float) -> gd.Tensor:
 
 
 # The mask is not kept: the backward pass draws the same one from the same key.
-dropout = gd.Composite(
+dropout: gd.Composite = gd.Composite(
     "dropout",
     _dropout,
     vjp=(lambda g, out, x, key, p: dropout(g, key, p=p), None),
@@ -47,10 +47,10 @@ class Dropout(gd.Module):
         self.stream = gd.random.Stream(seed)
 
     def forward(self, x: Any) -> gd.Tensor:
-        x = gd.as_tensor(x)
+        given = gd.as_tensor(x)
         if not self.training or self.p == 0:
-            return x
-        return x * 0 if self.p == 1 else dropout(x, self.stream.next(), p=self.p)
+            return given
+        return given * 0 if self.p == 1 else dropout(given, self.stream.next(), p=self.p)
 
     def extra_repr(self) -> str:
         return f"{self.p}"

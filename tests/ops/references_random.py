@@ -68,9 +68,8 @@ def normal(key, shape, dtype):
     pairs = -(-count // 2)
     u = uniform(key, (2, pairs), dtype).astype(np.float64)
     radius, angle = np.sqrt(-2 * np.log(1 - u[0])), 2 * np.pi * u[1]
-    return (
-        np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count].reshape(shape).astype(dtype)
-    )
+    drawn = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])
+    return drawn[:count].reshape(shape).astype(dtype)
 
 
 NUMPY = {

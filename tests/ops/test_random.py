@@ -172,7 +172,7 @@ def test_other_keys_other_numbers():
         (
             lambda k: gd.random.bits([1, 2, 3]),
             ShapeError,
-            r"int64\[3\] is no random key.*random\.key\(seed\)",
+            r"int64\[3\] is no .*random\.key\(seed\)",
         ),
         (lambda k: gd.random.normal(np.zeros(2)), DTypeError, "float64.* is no random key"),
         (lambda k: gd.random.bits(k, (-1,)), ShapeError, "not a shape"),
@@ -205,14 +205,14 @@ def test_parameters_are_differentiated_by_users_arithmetic():
 
 
 def test_the_key_is_an_input():
-    draw = gd.compile(lambda key: (gd.random.normal(key, (3,)), gd.random.bernoulli(key, 0.5, (9,))))
-    for seed in range(3):
-        key = gd.random.key(seed)
-        for found, expected in zip(
-            draw(key), (gd.random.normal(key, (3,)), gd.random.bernoulli(key, 0.5, (9,))), strict=True
-        ):
+    def draw(key):
+        return gd.random.normal(key, (3,)), gd.random.bernoulli(key, 0.5, (9,))
+
+    compiled = gd.compile(draw)
+    for key in gd.random.split(gd.random.key(0), 3):
+        for found, expected in zip(compiled(key), draw(key), strict=True):
             assert found.numpy().tobytes() == expected.numpy().tobytes()
-    assert draw.traces == 1
+    assert compiled.traces == 1
 
 
 def test_equal_draws_become_one_and_a_known_key_is_drawn_from_once():

@@ -14,25 +14,19 @@ from graphdiff_torch.kernels.elementwise import NAMESPACE
 Array = Any
 
 
-# Opaque to whoever captures a graph, who would look for the values of a tensor that has none.
-@torch.library.custom_op("graphdiff::host_words", mutates_args=())
-def _words(key: torch.Tensor, count: int) -> torch.Tensor:
+def _host_words(key: torch.Tensor, count: int) -> torch.Tensor:
     return torch.from_numpy(host_words(key.numpy(), count))
 
 
-@_words.register_fake
-def _(key: torch.Tensor, count: int) -> torch.Tensor:
-    return key.new_empty(count)
-
-
-@torch.library.custom_op("graphdiff::host_keys", mutates_args=())
-def _keys(key: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
+def _host_keys(key: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(host_keys(key.numpy(), data.numpy()))
 
 
-@_keys.register_fake
-def _(key: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
-    return key.new_empty((*data.shape, 2))
+# Opaque to whoever captures a graph, who would look for the values of a tensor that has none.
+_words: Any = torch.library.custom_op("graphdiff::host_words", _host_words, mutates_args=())
+_keys: Any = torch.library.custom_op("graphdiff::host_keys", _host_keys, mutates_args=())
+_words.register_fake(lambda key, count: key.new_empty(count))
+_keys.register_fake(lambda key, data: key.new_empty((*data.shape, 2)))
 
 
 def _halved(words: Array) -> Array:
