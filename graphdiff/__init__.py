@@ -9,7 +9,7 @@
 """
 
 from graphdiff import errors, random
-from graphdiff.autodiff import Backward, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from graphdiff.autodiff import Backward, checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from graphdiff.backend import Backend, backend, get_backend
 from graphdiff.cell import Cell
 from graphdiff.compile import Compiled, compile, make_graph
@@ -57,6 +57,7 @@ __all__ = [
     "Trainer",
     "as_tensor",
     "backend",
+    "checkpoint",
     "compile",
     "datasets",
     "draw",

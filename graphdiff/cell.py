@@ -78,8 +78,8 @@ class Cell(Tensor):
         _GRAD.__set__(self, value)
 
     def _value(self, wanted_by: str) -> Any:
-        trace = context.current().trace
-        return super()._value(wanted_by) if trace is None else trace.read(self)._value(wanted_by)
+        value = present(self)
+        return super()._value(wanted_by) if value is self else value._value(wanted_by)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), np.asarray(self.numpy()), str(self.dtype), self.name, self.role)

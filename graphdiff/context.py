@@ -36,6 +36,7 @@ class Context(NamedTuple):
         recording: whether operations are recorded.
         source: the user's line that all of it is put down to; else each operation's own.
         trace: the trace under way, if a function is being traced.
+        again: the number of the recomputation it is part of, 0 for none.
     """
 
     scope: str = ""
@@ -44,6 +45,7 @@ class Context(NamedTuple):
     recording: bool = True
     source: Source | None = None
     trace: Tracing | None = None
+    again: int = 0
 
 
 _OUTSIDE = Context()
@@ -90,6 +92,20 @@ def tracing(trace: Tracing) -> Iterator[None]:
 
 
 @contextmanager
+def observed(trace: Tracing) -> Iterator[None]:
+    """Have a trace look on, in the context as it is."""
+    with _within(current()._replace(trace=trace)):
+        yield
+
+
+@contextmanager
+def again(trace: Tracing, number: int) -> Iterator[None]:
+    """Record what was computed before once more, apart from the first time."""
+    with _within(current()._replace(trace=trace, recording=True, again=number)):
+        yield
+
+
+@contextmanager
 def role(name: Role) -> Iterator[None]:
     """Record operations with a role, ``"update"`` for an optimizer's."""
     with _within(current()._replace(role=name)):
@@ -99,7 +115,7 @@ def role(name: Role) -> Iterator[None]:
 def enter_backward(scope: str, origin: int, source: Source | None) -> None:
     """Record what follows as the backward of a node; to be called inside :func:`backward_pass`."""
     now = _current.get()
-    _current.set(Context(scope, "backward", origin, now.recording, source, now.trace))
+    _current.set(Context(scope, "backward", origin, now.recording, source, now.trace, now.again))
 
 
 @contextmanager

@@ -97,6 +97,8 @@ class Node:
         role: one of input, parameter, constant, forward, backward, update.
         origin: id of the forward node that a backward node came from.
         source: the user's ``file:line``, or "".
+        again: the number of the recomputation it is part of, 0 for none: it must not be merged with its like
+            elsewhere.
     """
 
     id: int
@@ -109,6 +111,7 @@ class Node:
     role: Role = "forward"
     origin: int | None = None
     source: str = ""
+    again: int = 0
 
     @property
     def label(self) -> str:

@@ -1,6 +1,7 @@
 """Derivatives. The backward pass is made of recorded operations like any other: it is a graph that can
 be drawn, checked, and differentiated again."""
 
+from graphdiff.autodiff.checkpoint import checkpoint
 from graphdiff.autodiff.forward import jvp
 from graphdiff.autodiff.functions import grad, hessian, hvp, jacobian, value_and_grad, vjp
 from graphdiff.autodiff.record import Backward
@@ -9,6 +10,7 @@ from graphdiff.autodiff.reverse import backward, pullback
 __all__ = [
     "Backward",
     "backward",
+    "checkpoint",
     "grad",
     "hessian",
     "hvp",

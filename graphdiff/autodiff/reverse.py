@@ -18,10 +18,16 @@ from graphdiff.ops.reduction import sum_to
 from graphdiff.tensor import Tensor, describe, leaf, present
 
 
-def backward(output: Tensor, upstream: Any = None, *, wrt: Sequence[Tensor] | None = None) -> Backward:
-    """Differentiate ``output``; see :meth:`graphdiff.Tensor.backward`. Sets no ``grad``."""
+def backward(
+    output: Tensor, upstream: Any = None, *, wrt: Sequence[Tensor] | None = None, since: int = 0
+) -> Backward:
+    """Differentiate ``output``; see :meth:`graphdiff.Tensor.backward`. Sets no ``grad``.
+
+    Args:
+        since: tensors older than this id are taken as leaves.
+    """
     try:
-        return _Sweep(output, upstream, wrt).run()
+        return _Sweep(output, upstream, wrt, since).run()
     except (GradientError, DTypeError, ShapeError) as error:
         error.locate("backward", describe([output]), source.describe(source.caller()))
         raise
@@ -56,10 +62,11 @@ def detached(t: Tensor) -> Tensor:
 class _Sweep:
     """The state of one backward pass."""
 
-    def __init__(self, output: Tensor, upstream: Any, wrt: Sequence[Tensor] | None) -> None:
+    def __init__(self, output: Tensor, upstream: Any, wrt: Sequence[Tensor] | None, since: int) -> None:
         _check_output(output)
         self.output = output
-        self.nodes = ancestors(output)
+        self.since = since
+        self.nodes = ancestors(output, since=since)
         self.by_id = {t.id: t for t in self.nodes}
         self.explicit = wrt is not None
         wrt = [wrt] if isinstance(wrt, Tensor) else wrt
@@ -99,6 +106,8 @@ class _Sweep:
         argument numbers of those edges."""
         leading: dict[int, list[int]] = {t.id: [] for t in self.wanted}
         for node in self.nodes:
+            if node.id <= self.since:
+                continue
             edges = [k for k, t in enumerate(node.inputs) if t.id in leading and has_derivative(node, k)]
             if edges:
                 leading[node.id] = edges

@@ -9,10 +9,11 @@ from graphdiff.graph import Graph, Node
 from graphdiff.tensor import Tensor
 
 
-def ancestors(*outputs: Tensor) -> list[Tensor]:
+def ancestors(*outputs: Tensor, since: int = 0) -> list[Tensor]:
     """The outputs and all they were computed from, operands before results.
 
-    A result is younger than its operands, so the order of ids is a topological order.
+    A result is younger than its operands, so the order of ids is a topological order. Tensors older than
+    the id ``since`` are taken as leaves.
     """
     found = {t.id: t for t in outputs}
     waiting = list(found.values())
@@ -20,7 +21,8 @@ def ancestors(*outputs: Tensor) -> list[Tensor]:
         for operand in waiting.pop().inputs:
             if operand.id not in found:
                 found[operand.id] = operand
-                waiting.append(operand)
+                if operand.id > since:
+                    waiting.append(operand)
     return [found[i] for i in sorted(found)]
 
 
@@ -37,6 +39,7 @@ def node_of(t: Tensor) -> Node:
         role=t.context.role,
         origin=t.context.origin,
         source=source.describe(t.source),
+        again=t.context.again,
     )
 
 

@@ -11,7 +11,8 @@ _SMALL = 64  # bytes of a constant worth comparing by value
 
 
 def merge_common(program: Program) -> Program:
-    """Equal nodes become one; so do small constants of equal bytes."""
+    """Equal nodes become one, unless one of them is there to be computed again; so do small constants of
+    equal bytes."""
     seen: dict[Hashable, int] = {}
 
     def rewrite(node: Node) -> Node | int:
@@ -28,7 +29,7 @@ def _key(node: Node, program: Program) -> Hashable | None:
     if node.primitive is not None:
         # Spelled out, because 1, True and 1.0 are equal as keys, and so are 0.0 and −0.0.
         params = tuple((k, repr(v)) for k, v in node.params.items())
-        return node.primitive, node.inputs, params
+        return node.primitive, node.inputs, params, node.again
     constant = program.constants.get(node.id)
     if constant is None or constant.size * constant.dtype.itemsize > _SMALL:
         return None

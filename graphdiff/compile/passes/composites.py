@@ -55,6 +55,7 @@ def _unfolded(
             role=node.role if inner.primitive else inner.role,
             origin=node.origin,
             source=node.source,
+            again=node.again,
         )
         for part in _unfolded(placed, specs, constants, fresh, backend):
             specs[part.id] = part.spec
