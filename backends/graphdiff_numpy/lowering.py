@@ -31,6 +31,7 @@ from graphdiff.compile.program import Program
 from graphdiff.graph import Node
 from graphdiff.kernels import Kernels
 from graphdiff_numpy.kernels import RAW
+from graphdiff_numpy.scalars import scalar_program
 
 if TYPE_CHECKING:
     from graphdiff_numpy.backend import NumpyBackend
@@ -59,7 +60,7 @@ class Lowered:
         self._inside = [i for i in _inside(self._program, self._table) if i not in self._calls]
         probe = replace(self._program, outputs=(*program.outputs, *self._inside))
         self._first = _generated(probe, self._calls, {}, self._table, backend)
-        self._planned: Executable | None = None
+        self._planned = scalar_program(program, self._table, self._first)
 
     @property
     def source(self) -> str:

@@ -111,6 +111,16 @@ def memory_roots(program: Program, own: Container[str] = ()) -> dict[int, frozen
     return roots
 
 
+def hands_through(program: Program) -> bool:
+    """Whether a result may lie in an argument's memory, as those of views and unknown kernels do."""
+    reached = set(program.inputs)
+    for node in program.nodes:
+        view = node.primitive is not None and node.primitive.name in VIEWS
+        if not reached.isdisjoint(node.inputs[:1] if view else node.inputs):
+            reached.add(node.id)
+    return not reached.isdisjoint(program.outputs)
+
+
 def last_uses(program: Program) -> dict[int, int]:
     """id -> id of the node that uses it last; outputs are never used last."""
     last = {i: node.id for node in program.nodes for i in node.inputs}
@@ -174,18 +184,31 @@ def assemble(
             text.append(f"{indent}{line}")
     text.append(f"{indent}return ({''.join(f'v{i}, ' for i in program.outputs)})")
     source = "\n".join(text) + "\n"
+    run = load(source, {**constants, **names})
+    return Generated(_located(run, at, {n.id: n for n in program.nodes}), source)
+
+
+def load(source: str, names: dict[str, Any]) -> Any:
+    """The function ``program`` of a source text, its lines there for tracebacks.
+
+    Args:
+        names: what its global names mean.
+    """
     file = f"<graphdiff program {next(_numbers)}>"
-    scope = {**constants, **names}
-    exec(compile(source, file, "exec"), scope)
+    exec(compile(source, file, "exec"), names)
+    run: Any = names["program"]
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    weakref.finalize(scope["program"], linecache.cache.pop, file, None)
-    return Generated(_located(scope["program"], file, at, {n.id: n for n in program.nodes}), source)
+    weakref.finalize(run, linecache.cache.pop, file, None)
+    return run
 
 
-def _located(program: Run, file: str, at: Mapping[int, Node], nodes: Mapping[int, Node]) -> Run:
+def _located(program: Any, at: Mapping[int, Node], nodes: Mapping[int, Node]) -> Run:
+    file = program.__code__.co_filename
+
     def run(arguments: Sequence[Array]) -> Sequence[Array]:
         try:
-            return program(arguments)
+            results: Sequence[Array] = program(arguments)
+            return results
         except (GraphdiffError, IndexError, ValueError, TypeError, OverflowError) as problem:
             error = problem if isinstance(problem, GraphdiffError) else ArgumentError(f"{problem}")
             node = at.get(_line_in(problem, file))

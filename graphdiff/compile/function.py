@@ -12,7 +12,7 @@ from typing import Any
 
 from graphdiff import context
 from graphdiff.backend import Backend, current_backend
-from graphdiff.compile.executable import Executable, memory_roots
+from graphdiff.compile.executable import Executable, hands_through
 from graphdiff.compile.passes import optimized
 from graphdiff.compile.program import Program, program_of
 from graphdiff.compile.trace import Traced, abstracted, is_array, trace_call
@@ -123,8 +123,7 @@ class _Entry:
         ids = (*traced.inputs, *(i for _, i in traced.read))
         self.program: Program = optimized(program_of(traced.graph, ids), backend)
         self.executable: Executable = backend.lower(self.program, mode)
-        roots = memory_roots(self.program)
-        self._hands_through = any(i in roots[k] for k in self.program.outputs for i in self.program.inputs)
+        self._hands_through = hands_through(self.program)
         self._specs = [traced.graph[i].spec for i in traced.graph.outputs]
 
     def holds(self) -> bool:
