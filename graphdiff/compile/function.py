@@ -36,9 +36,10 @@ class Compiled:
         traces: how often the function was traced.
     """
 
-    def __init__(self, fn: Callable[..., Any], mode: str) -> None:
+    def __init__(self, fn: Callable[..., Any], mode: str, memory_budget: int | None) -> None:
         self._fn = fn
         self._mode = mode
+        self._memory_budget = memory_budget
         self._cache: dict[_Key, list[_Entry]] = {}
         self._latest: _Entry | None = None
         self.traces = 0
@@ -73,7 +74,8 @@ class Compiled:
         self.traces += 1
         traced = trace_call(self._fn, [abstracted(leaf) for leaf in leaves], structure)
         # Objects whose identity is part of the key must live as long as the key.
-        return _Entry(traced, backend, self._mode, [leaf for leaf in leaves if not is_array(leaf)])
+        kept = [leaf for leaf in leaves if not is_array(leaf)]
+        return _Entry(traced, backend, self._mode, self._memory_budget, kept)
 
     def _why(self, key: _Key) -> str:
         if not self._cache:
@@ -115,13 +117,15 @@ class Compiled:
 class _Entry:
     """One traced and lowered variant of a function."""
 
-    def __init__(self, traced: Traced, backend: Backend, mode: str, kept: Sequence[Any]) -> None:
+    def __init__(
+        self, traced: Traced, backend: Backend, mode: str, memory_budget: int | None, kept: Sequence[Any]
+    ) -> None:
         self._traced = traced
         self._backend = backend
         self._kept = kept
         self._lock = threading.RLock()
         ids = (*traced.inputs, *(i for _, i in traced.read))
-        self.program: Program = optimized(program_of(traced.graph, ids), backend)
+        self.program: Program = optimized(program_of(traced.graph, ids), backend, memory_budget)
         self.executable: Executable = backend.lower(self.program, mode)
         self._hands_through = hands_through(self.program)
         self._specs = [traced.graph[i].spec for i in traced.graph.outputs]
@@ -188,7 +192,7 @@ def _home(leaves: Sequence[Any]) -> Backend:
     return current_backend()
 
 
-def compile(fn: Callable[..., Any], *, mode: str = "auto") -> Compiled:
+def compile(fn: Callable[..., Any], *, mode: str = "auto", memory_budget: int | None = None) -> Compiled:
     """A function that runs as one optimised graph.
 
     The function is traced once for each combination of argument structure, shapes and dtypes, plain Python
@@ -202,9 +206,14 @@ def compile(fn: Callable[..., Any], *, mode: str = "auto") -> Compiled:
 
     Args:
         mode: how the backend is to run it, one of the backend's :attr:`~graphdiff.Backend.modes`.
+        memory_budget: the most bytes of computed values, results included, that may be alive at one time by
+            their shapes; arguments and cells are not counted. Values are computed again where they would have
+            to be kept for longer, and the results are the same. (:func:`graphdiff.checkpoint` says by hand
+            what is computed again.) As many as it takes by default.
 
     Raises:
-        ArgumentError: on the first call, a mode that the backend does not have.
+        ArgumentError: on the first call, a mode that the backend does not have, or a memory budget that
+            cannot be met; says what can.
         TracingError: on the first call, a function that needs the value of a tensor (``if x > 0``).
     """
-    return Compiled(fn, mode)
+    return Compiled(fn, mode, memory_budget)
