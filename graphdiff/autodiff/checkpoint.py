@@ -112,7 +112,8 @@ def _shielded(result: Any, place: int, started: int, again: Callable[[], list[An
 
 def _sources(result: Tensor, started: int) -> list[Tensor]:
     """What was there before the first run and has a path with a derivative to a result of it."""
-    seen, found, waiting = {result.id}, [], [result] if result.id > started else []
+    seen, found = {result.id}, list[Tensor]()
+    waiting = [result] if result.id > started else []
     while waiting:
         node = waiting.pop()
         for k, x in enumerate(node.inputs):
