@@ -118,6 +118,22 @@ def test_uniform_numbers_fill_their_range():
     assert v.dtype == np.float32
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_small_floats_on_torch(dtype):
+    with gd.backend("torch"):
+        key = gd.random.key(1)
+        u, z = gd.random.uniform(key, (MANY,), dtype=dtype), gd.random.normal(key, (MANY,), dtype)
+        assert u.dtype == z.dtype == dtype
+        assert 0 <= u.numpy().min() < u.numpy().max() < 1
+        expected = gd.random.normal(key, (MANY,)).numpy()
+        np.testing.assert_allclose(z, expected, rtol=1e-2, atol=1e-2)
+        dropped = gd.layers.Dropout(0.25, seed=0)(gd.ones(MANY, dtype))
+        assert dropped.dtype == dtype
+        assert set(dropped.numpy().tolist()) == {0.0, float(gd.tensor(4 / 3, dtype))}
+    if dtype == "float16":
+        np.testing.assert_array_equal(u, gd.random.uniform(gd.random.key(1), (MANY,), dtype=dtype))
+
+
 def test_normal_numbers_are_normal():
     from scipy import stats
 
@@ -284,3 +300,17 @@ def test_no_check_is_left_out_for_composites_of_random_primitives():
     assert get_backend("numpy").kernel(PRIMITIVES["random_normal"]) is None
     for seed in range(5):
         CHECKS["decomposition"](Case.draw(PRIMITIVES["random_normal"], RandomSource(seed)))
+
+
+@pytest.mark.parametrize("name", ["random_bits", "random_bernoulli", "random_fold_in"])
+def test_a_captured_torch_program_draws_from_the_key_it_is_given(name):
+    from ops.catalogue import PRIMITIVES
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    case = Case.draw(PRIMITIVES[name], RandomSource(3))
+    inputs = [torch.tensor(x) for x in case.inputs]
+    captured = make_fx(lambda *xs: on_torch.RANDOM[name](*xs, **case.params), tracing_mode="fake")(*inputs)
+    for k in range(3):
+        given = [inputs[0] + k, *inputs[1:]]
+        expected = REFERENCES[name](*(x.numpy() for x in given), **case.params)
+        np.testing.assert_array_equal(captured(*given), expected)
