@@ -13,6 +13,10 @@ def _dropout(x: gd.Tensor, key: gd.Tensor, p: float) -> gd.Tensor:
     return x * (1 / (1 - p)) * gd.cast(random_bernoulli(key, shape=x.shape, p=1 - p), x.dtype)
 
 
+def _samples(s: Any) -> tuple[list[Any], dict[str, float]]:
+    return [s.array(s.shape()), s.integers((2,), 0, 99)], {"p": s.choice([0.5, 0.25, 0.9])}
+
+
 # The mask is not kept: the backward pass draws the same one from the same key.
 dropout: gd.Composite = gd.Composite(
     "dropout",
@@ -20,6 +24,7 @@ dropout: gd.Composite = gd.Composite(
     vjp=(lambda g, out, x, key, p: dropout(g, key, p=p), None),
     linear=True,
     formula=("1/(1 − p) where kept, else 0", ""),
+    samples=_samples,
 )
 
 
