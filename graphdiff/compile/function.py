@@ -212,8 +212,12 @@ def compile(fn: Callable[..., Any], *, mode: str = "auto", memory_budget: int | 
             what is computed again.) As many as it takes by default.
 
     Raises:
-        ArgumentError: on the first call, a mode that the backend does not have, or a memory budget that
-            cannot be met; says what can.
+        ArgumentError: a memory budget that is no number; on the first call, a mode that the backend does not
+            have, or a budget that cannot be met (the message says what can).
         TracingError: on the first call, a function that needs the value of a tensor (``if x > 0``).
     """
+    if memory_budget is not None and not (isinstance(memory_budget, int) and memory_budget > 0):
+        raise ArgumentError(
+            f"memory_budget={memory_budget!r} is no number of bytes", fix="give an integer above 0"
+        )
     return Compiled(fn, mode, memory_budget)

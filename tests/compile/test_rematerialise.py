@@ -63,6 +63,12 @@ def test_a_budget_that_cannot_be_met_names_what_can():
         fn(np.ones(128))
 
 
+@pytest.mark.parametrize("budget", [0, -1, 1.5, "1GB"])
+def test_a_budget_is_a_number_of_bytes(budget):
+    with pytest.raises(ArgumentError, match="no number of bytes"):
+        gd.compile(gd.sin, memory_budget=budget)
+
+
 @given(PROGRAMS, sources(), st.floats(0.3, 1.0))
 def test_random_programs_and_their_gradients_keep_every_bit(steps, source, share):
     arrays = [source.array((3, 3)), source.array((3, 3), offset=0.7)]
