@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -46,32 +47,23 @@ def demo(out: Path, seed: int, epochs: int) -> None:
 
 
 @main.command()
-@click.option("--workload", "workloads", multiple=True, help="Measure this one; all by default.")
-@click.option("--contestant", "contestants", multiple=True, help="Measure this one; all but torch.compile.")
-@click.option("--rounds", type=click.IntRange(min=2), default=7, show_default=True, help="Turns each takes.")
+@click.option(
+    "--workload", "workloads", multiple=True, help="Measure this one; all of the device's by default."
+)
+@click.option("--contestant", "contestants", multiple=True, help="Measure this one; all by default.")
+@click.option("--rounds", type=click.IntRange(min=1), help="Turns that each takes on a workload.")
+@click.option("--quick", is_flag=True, help="A few steps of each: does everything run?")
+@click.option("--gpu", is_flag=True, help="The workloads for a CUDA device, in under 10 minutes.")
+@click.option("--kernels", is_flag=True, help="Convolution and pooling kernels against torch's, too.")
+@click.option("--targets", is_flag=True, help="Print the targets alone: met, missed or not measured.")
 @click.option(
     "--json", "path", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here."
 )
-def bench(workloads: tuple[str, ...], contestants: tuple[str, ...], rounds: int, path: Path | None) -> None:
-    """Time whole training steps beside PyTorch's, as ratios in one run."""
-    import json
+def bench(**choices: Any) -> None:
+    """Time whole training steps beside those of other libraries, as ratios in one run."""
+    from graphdiff.bench.command import command
 
-    from rich.console import Console
-    from rich.table import Table
-
-    from graphdiff.bench import bench as measure
-    from graphdiff.bench import table
-    from graphdiff.bench.contestants import CONTESTANTS
-    from graphdiff.bench.workloads import WORKLOADS
-
-    usual = [name for name in CONTESTANTS if name != "torch.compile"]
-    result = measure(workloads or list(WORKLOADS), contestants or usual, rounds)
-    shown = Table("workload", "contestant", "ms a step", "÷ torch eager", "peak MiB")
-    for row in table(result):
-        shown.add_row(*row)
-    Console().print(shown)
-    if path is not None:
-        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    command(**choices)
 
 
 @main.group()

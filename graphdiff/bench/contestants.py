@@ -1,65 +1,74 @@
-"""Who is measured: each makes, for a workload, a function that takes one step and returns its loss."""
+"""Who is measured: a name, the file that takes its steps, and what must be installed for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module, util
 from typing import Any
 
-import graphdiff as gd
-from graphdiff.bench.workloads import LR, MOMENTUM, Workload
+from graphdiff.bench.workloads import Data, Step, UnavailableError, Workload
 
-Step = Callable[[], float]
-
-
-def _graphdiff(workload: Workload, backend: str, compiled: bool) -> Step:
-    state = workload.initial_state()
-    inputs, labels = workload.batch()
-    with gd.backend(backend):
-        model = workload.model()
-        model.load_state_dict(state)
-        optimizer = gd.optimizers.SGD(LR, MOMENTUM)
-        x, y = gd.tensor(inputs), gd.tensor(labels)
-
-    def update(x: gd.Tensor, y: gd.Tensor) -> gd.Tensor:
-        loss: gd.Tensor = gd.losses.softmax_cross_entropy(model(x), y)
-        optimizer.step(model, loss.backward(wrt=model.parameters()))
-        return loss
-
-    run = gd.compile(update) if compiled else update
-
-    def step() -> float:
-        with gd.backend(backend):
-            return float(run(x, y).item())
-
-    return step
+_INDUCTOR = ("torch", "torch._inductor.compile_fx")
 
 
-def _torch(workload: Workload, compiled: bool) -> Step:
-    import torch
+@dataclass(frozen=True)
+class Contestant:
+    """One way to take a workload's steps.
 
-    from graphdiff.bench.torch_models import MODELS
+    Attributes:
+        peer: the module in ``graphdiff.bench.peers`` that makes the steps.
+        imports: what is loaded before memory is counted; the first is what must be installed.
+        options: for the makers in the peer's module.
+        devices: where it runs.
+    """
 
-    model = MODELS[workload.name]()
-    model.load_state_dict({k: torch.tensor(v) for k, v in workload.initial_state().items()})
-    optimizer = torch.optim.SGD(model.parameters(), LR, MOMENTUM)
-    x, y = map(torch.tensor, workload.batch())
-    run: Any = torch.compile(model) if compiled else model
+    peer: str
+    imports: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    devices: tuple[str, ...] = ("cpu",)
 
-    def step() -> float:
-        optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(run(x), y)
-        loss.backward()
-        optimizer.step()
-        return float(loss.detach())
+    def load(self) -> None:
+        """Import everything.
 
-    return step
+        Raises:
+            UnavailableError: not installed.
+        """
+        missing = self.imports[0]
+        if util.find_spec(missing) is None:
+            raise UnavailableError(f"{missing} is not installed", fix="pip install 'graphdiff[bench]'")
+        for module in self.imports:
+            import_module(module)
+
+    def start(self, workload: Workload, data: Data) -> Step:
+        """The contestant's step on a workload."""
+        peer = import_module(f"graphdiff.bench.peers.{self.peer}")
+        return workload.start(peer, data, self.options)
 
 
-CONTESTANTS: dict[str, Callable[[Workload], Step]] = {
-    "graphdiff numpy compiled": lambda w: _graphdiff(w, "numpy", True),
-    "graphdiff numpy eager": lambda w: _graphdiff(w, "numpy", False),
-    "graphdiff torch compiled": lambda w: _graphdiff(w, "torch", True),
-    "graphdiff torch eager": lambda w: _graphdiff(w, "torch", False),
-    "torch eager": lambda w: _torch(w, False),
-    "torch.compile": lambda w: _torch(w, True),
+def _graphdiff(backend: str, imports: tuple[str, ...], compiled: bool, **options: Any) -> Contestant:
+    devices = ("cpu", "cuda") if backend == "torch" else ("cpu",)
+    return Contestant("own", imports, {"backend": backend, "compiled": compiled, **options}, devices)
+
+
+def _torch(mode: str | None, *devices: str) -> Contestant:
+    return Contestant("pytorch", ("torch",) if mode is None else _INDUCTOR, {"mode": mode}, devices)
+
+
+CONTESTANTS = {
+    "graphdiff numpy compiled": _graphdiff("numpy", ("graphdiff_numpy",), True),
+    "graphdiff numpy eager": _graphdiff("numpy", ("graphdiff_numpy",), False),
+    "graphdiff torch compiled": _graphdiff("torch", _INDUCTOR, True),
+    "graphdiff torch aten": _graphdiff("torch", ("torch",), True, mode="aten"),
+    "graphdiff torch inductor": _graphdiff("torch", _INDUCTOR, True, mode="inductor"),
+    "graphdiff torch eager": _graphdiff("torch", ("torch",), False),
+    "torch eager": _torch(None, "cpu", "cuda"),
+    "torch.compile": _torch("default", "cpu", "cuda"),
+    "torch.compile max-autotune": _torch("max-autotune", "cuda"),
+    "jax": Contestant("jax", ("jax",), devices=("cpu", "cuda")),
+    "autograd": Contestant("autograd", ("autograd",)),
+    "mygrad": Contestant("mygrad", ("mygrad",)),
+    "tinygrad": Contestant("tinygrad", ("tinygrad",)),
+    "micrograd": Contestant("micrograd", ("micrograd",)),
 }
+REFERENCE = "torch eager"

@@ -1,152 +1,180 @@
-"""Running contestants in turn, and what came of it."""
+"""Running contestants in turn, and what came of it.
+
+A contestant that fails, hangs or computes something else is reported and loses nobody else's figures.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import statistics
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from graphdiff.bench.workloads import WORKLOADS
+import numpy as np
+
+from graphdiff.bench.contestants import CONTESTANTS, REFERENCE
+from graphdiff.bench.figures import summary
+from graphdiff.bench.machine import description
+from graphdiff.bench.process import Failure, Process
+from graphdiff.bench.workloads import WORKLOADS, UnavailableError, Workload
 from graphdiff.errors import ArgumentError
 
-THREADS = 2
-_LOSS_TOLERANCE = 1e-2  # three float32 steps through batch statistics; a wrong gradient is far off
-_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+Result = dict[str, Any]
 
 
-class _Worker:
-    """A contestant's process."""
+@dataclass(frozen=True)
+class Plan:
+    """How long everything may take.
 
-    def __init__(self, contestant: str, workload: str) -> None:
-        command = [sys.executable, "-m", "graphdiff.bench.worker", contestant, workload]
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | dict.fromkeys(_VARIABLES, str(THREADS)),
-        )
-        self.contestant = contestant
-        self.seconds: list[float] = []
-        self.peak_mib = 0.0
+    Attributes:
+        rounds: turns that each contestant takes on a workload.
+        turn_s: seconds of a turn; one step at least.
+        slow_s: a contestant that has been at it for so long takes no turn after its second.
+        start_s: seconds until a contestant must have started, compiling included.
+        limit_s: seconds until contestants not started yet are left out.
+    """
 
-    def hear(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise ArgumentError(
-                f"contestant {self.contestant!r} ended with code {self.process.wait()}",
-                fix="see its error above; leave it out with --contestant",
-            )
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def turn(self, steps: int) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{steps}\n")
-        self.process.stdin.flush()
-        answer = self.hear()
-        self.seconds += answer["seconds"]
-        self.peak_mib = answer["peak_mib"]
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.communicate()  # closes the pipes
+    rounds: int = 7
+    turn_s: float = 0.3
+    slow_s: float = 15.0
+    start_s: float = 120.0
+    limit_s: float = 840.0
 
 
-def bench(workloads: Sequence[str], contestants: Sequence[str], rounds: int = 7) -> dict[str, Any]:
+QUICK = Plan(rounds=2, turn_s=0.02, slow_s=2.0, start_s=60.0)
+
+
+def bench(
+    workloads: Sequence[str],
+    contestants: Sequence[str],
+    plan: Plan | None = None,
+    *,
+    say: Callable[[str], None] = lambda text: None,
+    keep: Callable[[Result], None] = lambda result: None,
+) -> Result:
     """Measure contestants on workloads.
 
+    Args:
+        say: told what is being done.
+        keep: handed the result so far after each workload.
+
     Returns:
-        The machine's description and, per workload and contestant, the median seconds of a step, the
-        quartiles, the time until it was ready (compiling included), and the peak memory in MiB.
+        ``machine``, its description; ``rounds``; and ``workloads``, by workload and contestant the figures
+        that :func:`~graphdiff.bench.figures.summary` names, or the reason why there are none:
+        ``{"unavailable": reason}`` for what cannot be done, ``{"failed": reason}`` for what went wrong.
 
     Raises:
-        ArgumentError: an unknown name, a contestant that fails, or losses that differ.
+        ArgumentError: an unknown name.
     """
-    from graphdiff.bench.contestants import CONTESTANTS
-
     unknown = [w for w in workloads if w not in WORKLOADS] + [c for c in contestants if c not in CONTESTANTS]
     if unknown:
         raise ArgumentError(
             f"unknown: {', '.join(unknown)}",
             fix=f"workloads: {', '.join(WORKLOADS)}; contestants: {', '.join(CONTESTANTS)}",
         )
+    plan = plan or Plan()
+    deadline = time.monotonic() + plan.limit_s
+    gpu = any(WORKLOADS[w].device != "cpu" for w in workloads)
+    result: Result = {"machine": description(gpu), "rounds": plan.rounds, "workloads": {}}
+    for name in workloads:
+        result["workloads"][name] = _Race(WORKLOADS[name], plan, deadline, say).run(contestants)
+        keep(result)
+    return result
+
+
+class _Race:
+    """All contestants on one workload."""
+
+    def __init__(self, workload: Workload, plan: Plan, deadline: float, say: Callable[[str], None]) -> None:
+        self.workload, self.plan, self.deadline, self.say = workload, plan, deadline, say
+        self.found: dict[str, dict[str, Any]] = {}
+        self.running: dict[str, Process] = {}
+        self.turns: dict[str, list[dict[str, Any]]] = {}
+
+    def run(self, contestants: Sequence[str]) -> dict[str, dict[str, Any]]:
+        names = [c for c in contestants if self.workload.device in CONTESTANTS[c].devices]
+        try:
+            with _saved(self.workload) as arrays:
+                for name in names:  # one after the other, so that no start disturbs another
+                    self._start(name, arrays)
+            self._compare()
+            for _ in range(self.plan.rounds):
+                for name in list(self.running):
+                    self._turn(name)
+        except UnavailableError as reason:  # there is no such model to take weights from
+            return {name: {"unavailable": str(reason)} for name in names}
+        finally:
+            for process in self.running.values():
+                process.close()
+        for name, process in self.running.items():
+            self.found[name] = summary(process.started, self.turns[name])
+        return {name: self.found[name] for name in names}
+
+    def _start(self, name: str, arrays: str) -> None:
+        left = min(self.plan.start_s, self.deadline - time.monotonic())
+        if left <= 0:
+            self.found[name] = {"unavailable": "the whole run's time was over"}
+            return
+        process = Process(name, self.workload, arrays)
+        try:
+            process.started = process.hear(left)
+        except Failure as problem:
+            self._lose(process, {"failed": str(problem)})
+            return
+        if "unavailable" in process.started:
+            self._lose(process, process.started)
+            return
+        self.running[name], self.turns[name] = process, []
+        self.say(
+            f"{self.workload.name}: {name} has started, {sum(process.started['warm_up_s']):.1f} s of steps"
+        )
+
+    def _compare(self) -> None:
+        losses = {name: process.started["losses"] for name, process in self.running.items()}
+        for name, reason in strangers(losses, self.workload.tolerance).items():
+            self._lose(self.running.pop(name), {"failed": reason})
+
+    def _turn(self, name: str) -> None:
+        process, turns = self.running[name], self.turns[name]
+        if len(turns) >= 2 and sum(sum(turn["seconds"]) for turn in turns) > self.plan.slow_s:
+            return
+        try:
+            turns.append(process.turn(self.plan.turn_s, self.plan.start_s))
+        except Failure as problem:
+            self._lose(self.running.pop(name), {"failed": str(problem)})
+
+    def _lose(self, process: Process, reason: Mapping[str, Any]) -> None:
+        process.close()
+        self.found[process.contestant] = dict(reason)
+        self.say(f"{self.workload.name}: {process.contestant}: {next(iter(reason.values()))}")
+
+
+@contextmanager
+def _saved(workload: Workload) -> Iterator[str]:
+    """The workload's data in a file, which every contestant reads once."""
+    with tempfile.TemporaryDirectory(prefix="graphdiff-bench-") as folder:
+        path = Path(folder) / "data.npz"
+        np.savez(path, **workload.data())
+        yield str(path)
+
+
+def strangers(losses: Mapping[str, Sequence[float]], tolerance: float) -> dict[str, str]:
+    """Who computes something else than the reference does, or than the first where that is missing."""
+    if not losses:
+        return {}
+    known = REFERENCE if REFERENCE in losses else next(iter(losses))
     return {
-        "machine": _machine(),
-        "rounds": rounds,
-        "workloads": {name: _measure(name, contestants, rounds) for name in workloads},
+        name: f"has losses {_rounded(found)}, {known} has {_rounded(losses[known])}"
+        for name, found in losses.items()
+        if not all(
+            abs(a - b) <= tolerance * max(abs(a), abs(b), 0.1)
+            for a, b in zip(losses[known], found, strict=True)
+        )
     }
 
 
-def _measure(workload: str, contestants: Sequence[str], rounds: int) -> dict[str, Any]:
-    workers: list[_Worker] = []
-    ready = {}
-    try:
-        for contestant in contestants:  # one after the other, so that no start disturbs another
-            workers.append(_Worker(contestant, workload))
-            ready[contestant] = workers[-1].hear()
-        _compare({name: answer["losses"] for name, answer in ready.items()}, workload)
-        for _ in range(rounds):
-            for worker in workers:
-                worker.turn(WORKLOADS[workload].steps)
-    finally:
-        for worker in workers:
-            worker.close()
-    return {w.contestant: _summary(w, ready[w.contestant]["ready"]) for w in workers}
-
-
-def _compare(losses: Mapping[str, Sequence[float]], workload: str) -> None:
-    first, *others = losses.items()
-    for name, found in others:
-        for a, b in zip(first[1], found, strict=True):
-            if not abs(a - b) <= _LOSS_TOLERANCE * max(abs(a), abs(b), 0.1):
-                raise ArgumentError(f"{workload}: {first[0]} has losses {first[1]}, {name} has {found}")
-
-
-def _summary(worker: _Worker, ready: float) -> dict[str, float]:
-    low, middle, high = statistics.quantiles(worker.seconds, n=4)
-    return {
-        "median_s": middle,
-        "quartile_low_s": low,
-        "quartile_high_s": high,
-        "ready_s": ready,
-        "peak_mib": worker.peak_mib,
-    }
-
-
-def _machine() -> dict[str, Any]:
-    import numpy as np
-
-    versions = {"python": platform.python_version(), "numpy": np.__version__}
-    try:
-        import torch
-
-        versions["torch"] = torch.__version__
-    except ImportError:
-        pass
-    return {"processor": _processor(), "cores": os.cpu_count(), "threads": THREADS, **versions}
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo") as lines:
-            return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def table(result: Mapping[str, Any], reference: str = "torch eager") -> list[tuple[str, str, str, str, str]]:
-    """Rows: workload, contestant, milliseconds, ratio to the reference, peak MiB."""
-    rows = []
-    for workload, found in result["workloads"].items():
-        base = found.get(reference)
-        for contestant, m in found.items():
-            ratio = f"{m['median_s'] / base['median_s']:.2f}" if base else ""
-            rows.append((workload, contestant, f"{1000 * m['median_s']:.2f}", ratio, f"{m['peak_mib']:.0f}"))
-    return rows
+def _rounded(losses: Sequence[float]) -> str:
+    return ", ".join(f"{loss:.5g}" for loss in losses)

@@ -1,41 +1,170 @@
-"""What is measured: a model, a batch, and how many steps make a turn."""
+"""What is measured: the training step of a network, and forward and backward through scalars.
+
+A workload makes its weights and data once; every contestant starts from copies of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import ModuleType
+from typing import Any, Protocol
 
 import numpy as np
 
 import graphdiff as gd
+from graphdiff.errors import GraphdiffError
 
 LR, MOMENTUM = 0.01, 0.9
 
+Step = Callable[[], Any]
+"""Takes one step; ``.item()`` of what it returns fetches the loss."""
 
-@dataclass(frozen=True)
-class Workload:
-    """One training step: forward, softmax cross-entropy, backward, SGD with momentum, in float32.
+Data = Mapping[str, Any]
+
+
+class UnavailableError(GraphdiffError):
+    """Something is not installed, or cannot do a workload: reported beside the figures, no failure."""
+
+
+class Workload(Protocol):
+    """What the process of a contestant needs to know.
 
     Attributes:
+        device: ``"cpu"`` or ``"cuda"``.
+        together: steps between two looks at the loss. A step on a GPU has not ended when it returns.
+        nodes: what one step's time is divided by for a time per node; 0 where that says nothing.
+        tolerance: of the losses that are compared, relative.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def together(self) -> int: ...
+    @property
+    def nodes(self) -> int: ...
+    @property
+    def tolerance(self) -> float: ...
+
+    def data(self) -> dict[str, Any]:
+        """NumPy arrays: weights and data, the same at every call."""
+
+    def start(self, peer: ModuleType, data: Data, options: Mapping[str, Any]) -> Step:
+        """A contestant's step, ready to be taken."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Forward, softmax cross-entropy, backward, SGD with momentum.
+
+    Attributes:
+        network: what the peers call the model.
         model: makes graphdiff's model; its state dict is what every contestant starts from.
         shape: of the batch of inputs.
-        steps: in one turn.
+        dtype: ``"float32"``, or ``"bfloat16"``: mixed precision, channels-last, weights in float32.
     """
 
     name: str
+    network: str
     model: Callable[[], gd.Module]
     shape: tuple[int, ...]
-    steps: int
     classes: int = 10
+    device: str = "cpu"
+    dtype: str = "float32"
+    nodes: int = field(default=0, init=False)
 
-    def initial_state(self) -> dict[str, Any]:
+    @property
+    def together(self) -> int:
+        return 1 if self.device == "cpu" else 10
+
+    @property
+    def tolerance(self) -> float:
+        """For three steps through batch statistics; a wrong gradient is far off."""
+        return 0.01 if self.dtype == "float32" else 0.05
+
+    def data(self) -> dict[str, Any]:
         gd.seed(0)
-        return self.model().state_dict()
-
-    def batch(self) -> tuple[Any, Any]:
         rng = np.random.default_rng(0)
-        return rng.normal(size=self.shape).astype(np.float32), rng.integers(0, self.classes, self.shape[0])
+        state = {f"state/{name}": np.asarray(value) for name, value in self.model().state_dict().items()}
+        inputs = rng.normal(size=self.shape).astype(np.float32)
+        return state | {"inputs": inputs, "labels": rng.integers(0, self.classes, self.shape[0])}
+
+    def start(self, peer: ModuleType, data: Data, options: Mapping[str, Any]) -> Step:
+        state = {key.removeprefix("state/"): data[key] for key in data if key.startswith("state/")}
+        step: Step = _of(peer, "training_step")(self, state, data["inputs"], data["labels"], **options)
+        return step
+
+
+@dataclass(frozen=True)
+class Scalars:
+    """A fixed random graph of single numbers (+, × and ReLU), forward and backward, then one step of descent.
+
+    Branches of a hundred operations fork from the same leaves; within a branch each operation takes the
+    latest value and a leaf or one of the branch's last eight values; the branches' sum is the loss. It is
+    computed in float64, except where a peer knows float32 only.
+    """
+
+    name: str
+    nodes: int
+    device: str = field(default="cpu", init=False)
+    together: int = field(default=1, init=False)
+    tolerance: float = field(default=1e-4, init=False)
+
+    _LEAVES = 50
+    _BRANCH = 100
+
+    def data(self) -> dict[str, Any]:
+        rng = np.random.default_rng(0)
+        return {"leaves": rng.uniform(0.3, 1.2, self._LEAVES) * rng.choice([-1, 1], self._LEAVES)}
+
+    @cached_property
+    def program(self) -> list[tuple[str, int, int]]:
+        """Operations ``(sign, i, j)`` on the values so far, leaves first."""
+        draw = random.Random(0)
+        values = self.data()["leaves"].tolist()
+        program: list[tuple[str, int, int]] = []
+
+        def append(sign: str, i: int, j: int) -> int:
+            program.append((sign, i, j))
+            values.append(_apply(sign, values[i], values[j], lambda v: max(v, 0.0)))
+            return len(values) - 1
+
+        total = draw.randrange(self._LEAVES)
+        while (room := self.nodes - len(values)) > 1:
+            branch = [draw.randrange(self._LEAVES)]
+            for _ in range(min(self._BRANCH, room) - 1):
+                i, j = branch[-1], draw.choice([*branch[-8:], *(draw.randrange(self._LEAVES),) * 8])
+                sign = draw.choices("+*r", (45, 45, 10))[0]
+                branch.append(append("*" if sign == "+" and abs(values[i] + values[j]) > 2 else sign, i, j))
+            total = append("+", total, branch[-1])
+        return program
+
+    def loss(self, leaves: Sequence[Any], relu: Callable[[Any], Any]) -> Any:
+        """The graph's value, in whatever kind of number the leaves are."""
+        values = list(leaves)
+        for sign, i, j in self.program:
+            values.append(_apply(sign, values[i], values[j], relu))
+        return values[-1]
+
+    def start(self, peer: ModuleType, data: Data, options: Mapping[str, Any]) -> Step:
+        step: Step = _of(peer, "scalar_step")(self, data["leaves"].tolist(), **options)
+        return step
+
+
+def _apply(sign: str, a: Any, b: Any, relu: Callable[[Any], Any]) -> Any:
+    return a + b if sign == "+" else a * b if sign == "*" else relu(a)
+
+
+def _of(peer: ModuleType, maker: str) -> Callable[..., Step]:
+    found = getattr(peer, maker, None)
+    if found is None:
+        raise UnavailableError(f"not made for a {maker.replace('_', ' ')}")
+    made: Callable[..., Step] = found
+    return made
 
 
 def _mlp() -> gd.Module:
@@ -46,18 +175,36 @@ def _mlp() -> gd.Module:
     return model
 
 
-def _resnet18() -> gd.Module:
-    model: gd.Module = gd.models.resnet18(num_classes=10, stem="cifar")
-    return model
+def _zoo(name: str, **options: Any) -> Callable[[], gd.Module]:
+    """A model looked up when it is needed: a model not installed leaves the other workloads alone."""
+
+    def make() -> gd.Module:
+        if name not in gd.models:
+            raise UnavailableError(f"gd.models has no {name!r}")
+        model: gd.Module = gd.models[name](**options)
+        return model
+
+    return make
 
 
-WORKLOADS = {
+_CIFAR = {"num_classes": 10, "stem": "cifar"}
+_IMAGENET = {"classes": 1000, "device": "cuda", "dtype": "bfloat16"}
+
+WORKLOADS: dict[str, Workload] = {
     w.name: w
     for w in (
-        Workload("mlp-64", _mlp, (64, 784), 100),
-        Workload("mlp-1024", _mlp, (1024, 784), 20),
-        Workload("lenet5-64", lambda: gd.models.lenet5(), (64, 1, 28, 28), 20),
-        Workload("vgg-64", lambda: gd.models.small_vgg(), (64, 3, 32, 32), 2),
-        Workload("resnet18-16", _resnet18, (16, 3, 32, 32), 1),
+        Training("mlp-64", "mlp", _mlp, (64, 784)),
+        Training("mlp-1024", "mlp", _mlp, (1024, 784)),
+        Training("lenet5-64", "lenet5", _zoo("lenet5"), (64, 1, 28, 28)),
+        Training("vgg-64", "small_vgg", _zoo("small_vgg"), (64, 3, 32, 32)),
+        Training("resnet18-16", "resnet18", _zoo("resnet18", **_CIFAR), (16, 3, 32, 32)),
+        Training("resnet50-4", "resnet50", _zoo("resnet50"), (4, 3, 224, 224), 1000),
+        Training("resnet152-1", "resnet152", _zoo("resnet152"), (1, 3, 64, 64), 1000),
+        Scalars("scalar-10000", 10_000),
+        Training("lenet5-64-cuda", "lenet5", _zoo("lenet5"), (64, 1, 28, 28), device="cuda"),
+        Training("resnet20-32-cuda", "resnet20", _zoo("resnet20"), (32, 3, 32, 32), device="cuda"),
+        Training("resnet50-256-cuda", "resnet50", _zoo("resnet50"), (256, 3, 224, 224), **_IMAGENET),
+        Training("vgg16-64-cuda", "vgg16", _zoo("vgg16", dropout=0.0), (64, 3, 224, 224), **_IMAGENET),
+        Training("googlenet-128-cuda", "googlenet", _zoo("googlenet"), (128, 3, 224, 224), **_IMAGENET),
     )
 }

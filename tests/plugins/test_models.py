@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import graphdiff as gd
-from graphdiff.bench.torch_models import MODELS
+from graphdiff.bench.peers.torch_models import MODELS
 from graphdiff.errors import ArgumentError
 
 

@@ -1,25 +1,23 @@
 """NumPy's convolution and pooling kernels against torch's on the CPU, on the shapes of the usual networks.
 
-    python tests/benchmarks/bench_convolution.py --threads 2 --json convolution.json
-
 Both sides compute the same from the same arrays, which is checked first; then they are timed in turn,
-A B A B …, after a warm-up. The ratio is that of the medians: below 1, NumPy is faster.
+A B A B …, after a warm-up. The ratio is the median of the turns': below 1, NumPy is faster.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import math
 import os
-import platform
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
+
+from graphdiff.bench.figures import Spread
+from graphdiff.bench.machine import environment
+from graphdiff.errors import BackendError
 
 # images, channels, side, filters, kernel, stride, padding
 CONVOLUTIONS = [
@@ -33,34 +31,30 @@ CONVOLUTIONS = [
 ]
 # images, channels, side, window, stride, padding
 POOLINGS = [(64, 64, 32, 2, 2, 0), (64, 6, 28, 2, 2, 0), (16, 64, 55, 3, 2, 0), (4, 64, 112, 3, 2, 1)]
-TARGETS = {"convolution": 1.5, "pooling forward": 0.5, "pooling backward": 2.0}
-MEAN_TARGET = 1.25
+
+Row = dict[str, Any]
+Call = Callable[[], Any]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One kernel on one shape; times in milliseconds, medians and quartiles."""
+def bench_kernels(repeats: int = 15) -> list[Row]:
+    """All kernels, in a process of their own with the threads pinned.
 
-    family: str
-    shape: str
-    kernel: str
-    ours: float
-    ours_quartiles: tuple[float, float]
-    torch: float
-    torch_quartiles: tuple[float, float]
+    Returns:
+        Rows of ``family``, ``shape``, ``kernel``, the medians ``ours_ms`` and ``torch_ms``, and ``ratio``
+        between its quartiles ``ratio_low`` and ``ratio_high``.
 
-    @property
-    def ratio(self) -> float:
-        return self.ours / self.torch
-
-    @property
-    def met(self) -> bool:
-        return self.family not in TARGETS or self.ratio <= TARGETS[self.family]
+    Raises:
+        BackendError: torch is not installed, or a kernel's result is not torch's.
+    """
+    command = [sys.executable, "-m", __name__, str(repeats)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, encoding="utf-8")
+    if done.returncode:
+        raise BackendError(f"the kernels were not measured: {done.stderr.strip().splitlines()[-1]}")
+    rows: list[Row] = json.loads(done.stdout)
+    return rows
 
 
-def timed(
-    ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int
-) -> tuple[list[float], list[float]]:
+def _timed(ours: Call, theirs: Call, repeats: int) -> tuple[list[float], list[float]]:
     """Milliseconds of both, taken in turn."""
     times: tuple[list[float], list[float]] = ([], [])
     for k in range(repeats + 2):
@@ -72,24 +66,29 @@ def timed(
     return times
 
 
-def measured(
-    family: str, shape: str, kernel: str, ours: Callable[[], Any], theirs: Callable[[], Any], repeats: int
-) -> Row:
+def measured(family: str, shape: str, kernel: str, ours: Call, theirs: Call, repeats: int) -> Row:
+    """One kernel on one shape."""
     import numpy as np
 
     expected = theirs().numpy()
     scale = float(np.abs(expected).max()) or 1.0
     np.testing.assert_allclose(ours() / scale, expected / scale, atol=1e-4, err_msg=f"{kernel} {shape}")
-    mine, others = timed(ours, theirs, repeats)
-    return Row(family, shape, kernel, *_summary(mine), *_summary(others))
-
-
-def _summary(times: list[float]) -> tuple[float, tuple[float, float]]:
-    low, middle, high = statistics.quantiles(times, n=4)
-    return middle, (low, high)
+    mine, others = _timed(ours, theirs, repeats)
+    ratio = Spread.of([a / b for a, b in zip(mine, others, strict=True)])
+    return {
+        "family": family,
+        "shape": shape,
+        "kernel": kernel,
+        "ours_ms": statistics.median(mine),
+        "torch_ms": statistics.median(others),
+        "ratio_low": ratio.low,
+        "ratio": ratio.median,
+        "ratio_high": ratio.high,
+    }
 
 
 def convolution(case: tuple[int, ...], kernels: Any, repeats: int) -> list[Row]:
+    """Forward, input gradient and weight gradient."""
     import torch
 
     n, c, side, o, k, s, p = case
@@ -168,77 +167,20 @@ def pooling(case: tuple[int, ...], kernels: Any, repeats: int) -> list[Row]:
     ]
 
 
-def geometric_mean(ratios: list[float]) -> float:
-    return math.exp(statistics.fmean(map(math.log, ratios)))
-
-
-def machine() -> dict[str, Any]:
-    import numpy as np
-    import threadpoolctl  # type: ignore[import-untyped]
+def main(repeats: int) -> None:
+    """Measure here, and write the rows to standard output as JSON."""
     import torch
 
-    cpu = platform.processor()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        cpu = names[0] if names else cpu
-    return {
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "load": os.getloadavg() if hasattr(os, "getloadavg") else None,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "blas": [
-            {key: lib.get(key) for key in ("internal_api", "version", "architecture", "num_threads")}
-            for lib in threadpoolctl.threadpool_info()
-        ],
-        "torch": torch.__version__,
-        "torch cpu": torch.backends.cpu.get_cpu_capability(),
-    }
+    from graphdiff.backend import get_backend
 
-
-def report(rows: list[Row], about: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("shape", "kernel", "NumPy ms", "torch ms", "ratio", "target", title=f"{about['cpu']}")
-    for row in rows:
-        target = TARGETS.get(row.family)
-        said = "" if target is None else f"≤ {target:g} {'met' if row.met else 'missed'}"
-        table.add_row(row.shape, row.kernel, f"{row.ours:.2f}", f"{row.torch:.2f}", f"{row.ratio:.2f}", said)
-    console = Console(width=120)
-    console.print(table)
-    for family in dict.fromkeys(row.family for row in rows):
-        mean = geometric_mean([row.ratio for row in rows if row.family == family])
-        goal = f" (target ≤ {MEAN_TARGET})" if family == "convolution" else ""
-        console.print(f"{family}: geometric mean {mean:.2f}{goal}")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--json", type=Path, help="where to write the figures")
-    options = parser.parse_args()
-    if "numpy" in sys.modules:
-        parser.error("numpy is loaded already: its threads can no longer be set")
-    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[variable] = str(options.threads)
-    import torch
-
-    import graphdiff as gd
-
-    torch.set_num_threads(options.threads)
+    if threads := os.environ.get("OMP_NUM_THREADS"):
+        torch.set_num_threads(int(threads))
     torch.manual_seed(0)
-    kernels = gd.tensor(0.0).backend.kernels
-    about = {**machine(), "threads": options.threads, "repeats": options.repeats}
-    rows = [row for case in CONVOLUTIONS for row in convolution(case, kernels, options.repeats)]
-    rows += [row for case in POOLINGS for row in pooling(case, kernels, options.repeats)]
-    report(rows, about)
-    if options.json:
-        figures = [{**asdict(row), "ratio": row.ratio, "met": row.met} for row in rows]
-        options.json.write_text(json.dumps({"machine": about, "rows": figures}, indent=1, ensure_ascii=False))
+    kernels = get_backend("numpy").kernels
+    rows = [row for case in CONVOLUTIONS for row in convolution(case, kernels, repeats)]
+    rows += [row for case in POOLINGS for row in pooling(case, kernels, repeats)]
+    json.dump(rows, sys.stdout)
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))
