@@ -28,7 +28,8 @@ def environment(device: str = "cpu") -> dict[str, str]:
 
     Contestants on a GPU have all cores: there they only compile on them.
     """
-    own = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
+    own = {"DEV": "CPU"}  # tinygrad's device, unless it is set
+    own |= {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
     return own if device != "cpu" else own | dict.fromkeys(_POOLS, str(THREADS))
 
 
@@ -66,7 +67,7 @@ def _versions() -> dict[str, str]:
 
 def _blas() -> list[str]:
     import numpy  # noqa: F401
-    from threadpoolctl import threadpool_info
+    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
     return [
         f"{lib['internal_api']} {lib['version']} {lib.get('architecture', '')}".strip()

@@ -101,11 +101,12 @@ class Training:
 
 @dataclass(frozen=True)
 class Scalars:
-    """A fixed random graph of single numbers (+, × and ReLU), forward and backward, then one step of descent.
+    """A fixed random graph of single numbers (+, × and ReLU), forward and backward.
 
     Branches of a hundred operations fork from the same leaves; within a branch each operation takes the
-    latest value and a leaf or one of the branch's last eight values; the branches' sum is the loss. It is
-    computed in float64, except where a peer knows float32 only.
+    latest value and a leaf or one of the branch's last eight values; the branches' sum is the value. It is
+    computed in float64, except where a peer knows float32 only. A step returns the value plus the sum of its
+    derivatives by the leaves, so that a comparison sees them; the leaves stay as they are.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Scalars:
 
     _LEAVES = 50
     _BRANCH = 100
+    _FROM_LEAVES = 0.75
 
     def data(self) -> dict[str, Any]:
         rng = np.random.default_rng(0)
@@ -137,9 +139,11 @@ class Scalars:
         while (room := self.nodes - len(values)) > 1:
             branch = [draw.randrange(self._LEAVES)]
             for _ in range(min(self._BRANCH, room) - 1):
-                i, j = branch[-1], draw.choice([*branch[-8:], *(draw.randrange(self._LEAVES),) * 8])
-                sign = draw.choices("+*r", (45, 45, 10))[0]
-                branch.append(append("*" if sign == "+" and abs(values[i] + values[j]) > 2 else sign, i, j))
+                leaf = draw.random() < self._FROM_LEAVES
+                i, j = branch[-1], draw.randrange(self._LEAVES) if leaf else draw.choice(branch[-8:])
+                signs = [sign for sign in "+*" if abs(_apply(sign, values[i], values[j], max)) < 2]
+                sign = "r" if draw.random() < 0.1 else draw.choice(signs or ["r"])
+                branch.append(append(sign, i, j))
             total = append("+", total, branch[-1])
         return program
 
@@ -188,7 +192,14 @@ def _zoo(name: str, **options: Any) -> Callable[[], gd.Module]:
 
 
 _CIFAR = {"num_classes": 10, "stem": "cifar"}
-_IMAGENET = {"classes": 1000, "device": "cuda", "dtype": "bfloat16"}
+
+
+def _mixed(name: str, batch: int, **options: Any) -> Training:
+    """An ImageNet model on a GPU, in mixed precision."""
+    shape = (batch, 3, 224, 224)
+    model = _zoo(name, **options)
+    return Training(f"{name}-{batch}-cuda", name, model, shape, 1000, "cuda", "bfloat16")
+
 
 WORKLOADS: dict[str, Workload] = {
     w.name: w
@@ -203,8 +214,8 @@ WORKLOADS: dict[str, Workload] = {
         Scalars("scalar-10000", 10_000),
         Training("lenet5-64-cuda", "lenet5", _zoo("lenet5"), (64, 1, 28, 28), device="cuda"),
         Training("resnet20-32-cuda", "resnet20", _zoo("resnet20"), (32, 3, 32, 32), device="cuda"),
-        Training("resnet50-256-cuda", "resnet50", _zoo("resnet50"), (256, 3, 224, 224), **_IMAGENET),
-        Training("vgg16-64-cuda", "vgg16", _zoo("vgg16", dropout=0.0), (64, 3, 224, 224), **_IMAGENET),
-        Training("googlenet-128-cuda", "googlenet", _zoo("googlenet"), (128, 3, 224, 224), **_IMAGENET),
+        _mixed("resnet50", 256),
+        _mixed("vgg16", 64, dropout=0.0),
+        _mixed("googlenet", 128, dropout=0.0),
     )
 }

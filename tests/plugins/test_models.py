@@ -99,7 +99,7 @@ def test_resnets_load_torchs_state_dict_and_give_torchs_scores_and_gradients(nam
 
 
 def test_lenet_is_the_same_structure_in_torch():
-    theirs = MODELS["lenet5-64"]()
+    theirs = MODELS["lenet5"]()
     model = gd.models.lenet5()
     model.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
     x = np.random.default_rng(0).normal(size=(3, 1, 28, 28)).astype("float32")

@@ -72,9 +72,7 @@ def scalar_step(workload: Scalars, leaves: list[float]) -> Step:
     gradient = value_and_grad(lambda values: workload.loss(values, lambda v: np.maximum(v, 0.0)))
 
     def step() -> Any:
-        nonlocal leaves
         loss, grads = gradient(leaves)
-        leaves = [v - LR * g for v, g in zip(leaves, grads, strict=True)]
-        return loss
+        return sum(grads, loss)
 
     return step

@@ -81,15 +81,9 @@ def training_step(workload: Training, state: Mapping[str, Any], inputs: Any, lab
 
 def scalar_step(workload: Scalars, leaves: list[float]) -> Step:
     @jax.jit
-    def update(leaves: list[Array]) -> tuple[Array, list[Array]]:
+    def both(leaves: list[Array]) -> Array:
         loss, grads = jax.value_and_grad(lambda v: workload.loss(v, jax.nn.relu))(leaves)
-        return loss, [v - LR * g for v, g in zip(leaves, grads, strict=True)]
+        return sum(grads, loss)
 
     values = [jnp.asarray(v) for v in leaves]
-
-    def step() -> Any:
-        nonlocal values
-        loss, values = update(values)
-        return loss
-
-    return step
+    return lambda: both(values)

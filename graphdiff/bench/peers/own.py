@@ -9,8 +9,10 @@ import graphdiff as gd
 from graphdiff.bench.workloads import LR, MOMENTUM, Scalars, Step, Training, UnavailableError
 
 
-def _compiled(fn: Callable[..., Any], mode: str | None) -> Callable[..., Any]:
-    return gd.compile(fn) if mode is None else gd.compile(fn, mode=mode)  # type: ignore[call-arg]
+def _compiled(fn: Callable[..., Any], backend: gd.Backend, mode: str) -> Callable[..., Any]:
+    if mode not in backend.modes:
+        raise UnavailableError(f"backend {backend.name!r} has no mode {mode!r}")
+    return gd.compile(fn, mode=mode)
 
 
 def training_step(
@@ -20,12 +22,12 @@ def training_step(
     labels: Any,
     backend: str,
     compiled: bool,
-    mode: str | None = None,
+    mode: str = "auto",
 ) -> Step:
     if workload.dtype != "float32":
         raise UnavailableError(f"graphdiff does not train in {workload.dtype} yet")
     device = {} if backend == "numpy" else {"device": workload.device}
-    with gd.backend(backend, **device):
+    with gd.backend(backend, **device) as home:
         model = workload.model()
         model.load_state_dict(state)
         optimizer = gd.optimizers.SGD(LR, MOMENTUM)
@@ -36,7 +38,7 @@ def training_step(
         optimizer.step(model, loss.backward(wrt=model.parameters()))
         return loss
 
-    run = _compiled(update, mode) if compiled else update
+    run = _compiled(update, home, mode) if compiled else update
 
     def step() -> gd.Tensor:
         with gd.backend(backend, **device):
@@ -47,7 +49,7 @@ def training_step(
 
 
 def scalar_step(
-    workload: Scalars, leaves: list[float], backend: str, compiled: bool, mode: str | None = None
+    workload: Scalars, leaves: list[float], backend: str, compiled: bool, mode: str = "auto"
 ) -> Step:
     if backend != "numpy":
         raise UnavailableError("single numbers are NumPy's backend's")
@@ -56,16 +58,11 @@ def scalar_step(
         found: gd.Tensor = workload.loss(leaves, gd.relu)
         return found
 
-    def update(leaves: list[Any]) -> tuple[gd.Tensor, list[gd.Tensor]]:
+    def both(leaves: list[gd.Tensor]) -> gd.Tensor:
         value, gradients = gd.value_and_grad(loss)(leaves)
-        return value, [v - LR * g for v, g in zip(leaves, gradients, strict=True)]
+        total: gd.Tensor = sum(gradients, value)
+        return total
 
-    run = _compiled(update, mode) if compiled else update
-    values: list[Any] = [gd.tensor(v) for v in leaves]
-
-    def step() -> gd.Tensor:
-        nonlocal values
-        value, values = run(values)
-        return value
-
-    return step
+    run = _compiled(both, gd.get_backend(backend), mode) if compiled else both
+    values = [gd.tensor(v) for v in leaves]
+    return lambda: run(values)
