@@ -25,7 +25,10 @@ class Spread:
         return cls(*statistics.quantiles(values, n=4, method="inclusive"))
 
     def __str__(self) -> str:
-        return f"{self.median:.2f} ({self.low:.2f}–{self.high:.2f})"
+        low, median, high = (
+            f"{v:.2f}" if v >= 0.1 else f"{v:.2g}" for v in (self.low, self.median, self.high)
+        )
+        return f"{median} ({low}–{high})"
 
 
 def summary(started: Mapping[str, Any], turns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

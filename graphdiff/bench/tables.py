@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphdiff.bench.contestants import REFERENCE
-from graphdiff.bench.figures import measured, memory, time_ratio
+from graphdiff.bench.figures import Spread, measured, memory, time_ratio
 from graphdiff.bench.targets import Verdict
 from graphdiff.bench.workloads import WORKLOADS
 
@@ -59,7 +59,7 @@ def kernels(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
             row["shape"],
             f"{row['ours_ms']:.3g}",
             f"{row['torch_ms']:.3g}",
-            f"{row['ratio']:.2f} ({row['ratio_low']:.2f}–{row['ratio_high']:.2f})",
+            str(Spread(row["ratio_low"], row["ratio"], row["ratio_high"])),
         )
         for row in rows
     ]

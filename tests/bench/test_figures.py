@@ -15,6 +15,7 @@ def test_the_spread_lies_between_the_quartiles():
     assert Spread.of([5.0, 1.0, 3.0, 2.0, 4.0]) == Spread(2.0, 3.0, 4.0)
     assert Spread.of([7.0]) == Spread(7.0, 7.0, 7.0)
     assert str(Spread(0.5, 1.0, 2.0)) == "1.00 (0.50–2.00)"
+    assert str(Spread(0.0123, 0.0456, 2.0)) == "0.046 (0.012–2.00)"
 
 
 def test_a_summary_tells_compiling_from_steps():
