@@ -87,14 +87,19 @@ def _where(condition: Array, x: Array, y: Array) -> Array:
     return np.where(condition, x, y)
 
 
-def _relu_grad(g: Array, x: Array) -> Array:
-    """Zeros masked in by bits where x ≤ 0."""
+def _relu_grad(g: Array, x: Array, out: Array | None = None) -> Array:
+    """Zeros masked in by bits where x ≤ 0. ``out`` must not be g."""
     large = np.size(g) >= _MANY and np.shape(g) == np.shape(x)
     if large and g.dtype in _BITS:
         bits = _BITS[g.dtype]
-        mask = np.subtract(np.less_equal(x, 0).view(np.int8), 1, dtype=bits)  # all ones where x > 0
+        mask = None if out is None else out.view(bits)
+        mask = np.subtract(np.less_equal(x, 0).view(np.int8), 1, out=mask, dtype=bits)  # all ones where x > 0
         return np.bitwise_and(g.view(bits), mask, out=mask).view(g.dtype)
-    return np.where(x <= 0, np.zeros((), np.asarray(g).dtype), g)
+    if out is None:
+        return np.where(x <= 0, np.zeros((), np.asarray(g).dtype), g)
+    np.copyto(out, g)
+    np.copyto(out, 0, where=x <= 0)
+    return out
 
 
 # Without the switch: a compiled program throws it once for all of its kernels.

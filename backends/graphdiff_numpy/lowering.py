@@ -3,8 +3,9 @@
 The first call runs without buffers, as eagerly, and shows in which layout each value comes out; buffers
 keep these layouts, because the order in which NumPy sums follows them. Which value lives in which buffer is
 planned once, from liveness: a buffer is free again after the last use of the value in it and of every view
-of it. Results handed out are never in a buffer, so the next call leaves them alone. The same ufuncs run on
-the same operands in the same order as eagerly, so the results are equal to the last bit.
+of it. Results handed out lie in memory of their own, which a later call takes again only when nobody holds
+it any more. The same ufuncs run on the same operands in the same order as eagerly, so the results are equal
+to the last bit.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from graphdiff.compile.program import Program
 from graphdiff.graph import Node
 from graphdiff.kernels import Kernels
 from graphdiff_numpy.kernels import RAW
+from graphdiff_numpy.memory import Lent
 from graphdiff_numpy.scalars import scalar_program
 
 if TYPE_CHECKING:
@@ -57,8 +59,9 @@ class Lowered:
         self._table = {name: RAW[name] for name, kernel in built_in if backend.kernels[name] is kernel}
         joints = [joint for joint in backend.joints if joint.members.keys() <= self._table.keys()]
         self._program, self._calls = joined(program, joints)
-        self._inside = [i for i in _inside(self._program, self._table) if i not in self._calls]
-        probe = replace(self._program, outputs=(*program.outputs, *self._inside))
+        self._placed = [n.id for n in self._program.nodes if _takes_out(n, self._table)]
+        self._placed = [i for i in self._placed if i not in self._calls]
+        probe = replace(self._program, outputs=(*program.outputs, *self._placed))
         self._first = _generated(probe, self._calls, {}, self._table, backend)
         self._planned = scalar_program(program, self._table, self._first)
 
@@ -73,8 +76,8 @@ class Lowered:
     def _warm_up(self, arguments: Sequence[Array]) -> Sequence[Array]:
         results = self._first.run(arguments)
         count = len(self._program.outputs)
-        values = dict(zip(self._inside, results[count:], strict=True))
-        buffers = _plan(self._program, self._inside, values, self._table)
+        values = dict(zip(self._placed, results[count:], strict=True))
+        buffers = _plan(self._program, values, self._table)
         self._planned = _generated(self._program, self._calls, buffers, self._table, self._backend)
         return results[:count]
 
@@ -82,7 +85,7 @@ class Lowered:
 def _generated(
     program: Program,
     calls: Mapping[int, JointCall],
-    buffers: Mapping[int, Array],
+    buffers: Mapping[int, Array | Lent],
     table: Kernels,
     backend: NumpyBackend,
 ) -> Executable:
@@ -97,52 +100,48 @@ def _generated(
             raise backend.missing(node.primitive)
         return _statement(node, kernel, buffers, names)
 
-    lines = body(program, statement, kept=buffers)
+    kept = {i for i, buffer in buffers.items() if not isinstance(buffer, Lent)}
+    lines = body(program, statement, kept)
     return assemble(program, lines, names, enter='with errstate(all="ignore"):')
 
 
-def _statement(node: Node, kernel: Any, buffers: Mapping[int, Array], names: dict[str, Any]) -> str:
+def _statement(node: Node, kernel: Any, buffers: Mapping[int, Array | Lent], names: dict[str, Any]) -> str:
     assert node.primitive is not None
     if node.id not in buffers:
         return f"v{node.id} = {call(node, kernel, names)}"
-    names[f"b{node.id}"] = buffers[node.id]
+    value, out = f"v{node.id}", f"b{node.id}"
+    names[out] = buffers[node.id]
+    if isinstance(buffers[node.id], Lent):
+        out += "()"
     operands = ", ".join(f"v{i}" for i in node.inputs)
     if node.primitive.name == "sum":
         names["k_reduce"] = np.add.reduce
         axes, keepdims = node.params["axes"], node.params["keepdims"]
-        return f"v{node.id} = k_reduce({operands}, {axes}, None, b{node.id}, {keepdims})"
+        return f"{value} = k_reduce({operands}, {axes}, None, {out}, {keepdims})"
     if node.primitive.name == "relu":
         names["k_maximum"] = np.maximum
         names[f"z{node.id}"] = np.zeros((), str(node.spec.dtype))
-        return f"v{node.id} = k_maximum({operands}, z{node.id}, out=b{node.id})"
+        return f"{value} = k_maximum({operands}, z{node.id}, out={out})"
     if node.primitive.name == "accumulate":
         names["k_add"] = np.add
-        total = f"v{node.inputs[0]}"
-        for i in node.inputs[1:]:
-            total = f"k_add({total}, v{i}, out=b{node.id})"
-        return f"v{node.id} = {total}"
+        one, two, *others = node.inputs
+        rest = "".join(f"; k_add({value}, v{i}, out={value})" for i in others)
+        return f"{value} = k_add(v{one}, v{two}, out={out}){rest}"
     names[f"k_{node.primitive.name}"] = kernel
-    return f"v{node.id} = k_{node.primitive.name}({operands}, out=b{node.id})"
+    return f"{value} = k_{node.primitive.name}({operands}, out={out})"
 
 
-def _inside(program: Program, table: Kernels) -> tuple[int, ...]:
-    """The nodes whose values are computed into memory that no result shares."""
-    roots = memory_roots(program, _OWN & table.keys())
-    escaping = {r for i in program.outputs for r in roots[i]}
-    return tuple(n.id for n in program.nodes if _takes_out(n, table) and n.id not in escaping)
-
-
-def _plan(
-    program: Program, inside: Sequence[int], values: Mapping[int, Array], table: Kernels
-) -> dict[int, Array]:
-    """id -> the buffer its value is written to, for the nodes ``inside``, in the layouts of ``values``."""
+def _plan(program: Program, values: Mapping[int, Array], table: Kernels) -> dict[int, Array | Lent]:
+    """id -> the buffer its value is written to, in the layouts of ``values``; memory to lend where a result
+    lies in it."""
     roots = memory_roots(program, _OWN & table.keys())
     ends = {r: k for k, node in enumerate(program.nodes) for i in node.inputs for r in roots[i]}
     free: dict[_Layout, list[Array]] = defaultdict(list)
     plan: dict[int, Array] = {}
+    escaping = {r for i in program.outputs for r in roots[i]}
     for k, node in enumerate(program.nodes):
         dying = [r for r in {r for i in node.inputs for r in roots[i]} if ends[r] == k and r in plan]
-        if node.id not in values:
+        if node.id not in values or node.id in escaping:
             _give_back(dying, plan, free)
             continue
         assert node.primitive is not None
@@ -155,7 +154,7 @@ def _plan(
         plan[node.id] = pool.pop() if pool else np.empty_like(values[node.id])
         if not in_place:
             _give_back(dying, plan, free)
-    return plan
+    return {**plan, **{i: Lent(value) for i, value in values.items() if i in escaping}}
 
 
 def _layout(array: Array) -> _Layout:
@@ -173,7 +172,11 @@ def _takes_out(node: Node, table: Kernels) -> bool:
     name = node.primitive.name
     if name == "accumulate":
         return len(node.inputs) > 1
-    return name in _UFUNCS or name in ("matmul", "relu") or (name == "sum" and node.spec.dtype.is_floating)
+    return (
+        name in _UFUNCS
+        or name in ("matmul", "relu", "relu_grad")
+        or (name == "sum" and node.spec.dtype.is_floating)
+    )
 
 
 def _reads_views(node: Node, roots: Mapping[int, frozenset[int]], plan: Mapping[int, Any]) -> bool:
