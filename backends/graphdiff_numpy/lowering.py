@@ -2,48 +2,35 @@
 
 The first call runs without buffers, as eagerly, and shows in which layout each value comes out; buffers
 keep these layouts, because the order in which NumPy sums follows them. Which value lives in which buffer is
-planned once, from liveness: a buffer is free again after the last use of the value in it and of every view
-of it. Results handed out lie in memory of their own, which a later call takes again only when nobody holds
-it any more. The same ufuncs run on the same operands in the same order as eagerly, so the results are equal
-to the last bit.
+planned once (:mod:`graphdiff_numpy.planning`), and groups of elementwise operations on large arrays run
+block by block (:mod:`graphdiff_numpy.blocked`). The same ufuncs run on the same operands in the same order
+as eagerly, so the results are equal to the last bit.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphdiff.compile.executable import (
-    VIEWS,
-    Executable,
-    Run,
-    assemble,
-    body,
-    call,
-    joint_statement,
-    memory_roots,
-)
+from graphdiff.compile.executable import Executable, Run, assemble, body, call, joint_statement
 from graphdiff.compile.joint import JointCall, joined
+from graphdiff.compile.passes.fusion import elementwise_groups
 from graphdiff.compile.program import Program
 from graphdiff.graph import Node
 from graphdiff.kernels import Kernels
+from graphdiff_numpy.blocked import Blocked, suits
 from graphdiff_numpy.kernels import RAW
-from graphdiff_numpy.memory import Lent
+from graphdiff_numpy.memory import Layout, Lent
+from graphdiff_numpy.planning import plan, takes_out, used_outside
 from graphdiff_numpy.scalars import scalar_program
 
 if TYPE_CHECKING:
     from graphdiff_numpy.backend import NumpyBackend
 
 Array = Any
-_Layout = tuple[Any, ...]
-# Kernels that are ufuncs: they take out=, and it may be one of their operands.
-_UFUNCS = frozenset(name for name, kernel in RAW.items() if isinstance(kernel, np.ufunc) and name != "matmul")
-# Kernels whose result is always memory of its own; a composite not among them may be anything.
-_OWN = frozenset(RAW) - VIEWS - {"einsum"}
 
 
 class Lowered:
@@ -54,15 +41,13 @@ class Lowered:
     """
 
     def __init__(self, program: Program, backend: NumpyBackend) -> None:
-        self._backend = backend
         built_in = backend.built_in.items()
+        self._backend = backend
         self._table = {name: RAW[name] for name, kernel in built_in if backend.kernels[name] is kernel}
-        joints = [joint for joint in backend.joints if joint.members.keys() <= self._table.keys()]
-        self._program, self._calls = joined(program, joints)
-        self._placed = [n.id for n in self._program.nodes if _takes_out(n, self._table)]
-        self._placed = [i for i in self._placed if i not in self._calls]
-        probe = replace(self._program, outputs=(*program.outputs, *self._placed))
-        self._first = _generated(probe, self._calls, {}, self._table, backend)
+        self._joints = [joint for joint in backend.joints if joint.members.keys() <= self._table.keys()]
+        self._program = program
+        self._layouts = {i: Layout.of(t.data) for i, t in program.constants.items()}
+        self._first = self._probe()
         self._planned = scalar_program(program, self._table, self._first)
 
     @property
@@ -73,112 +58,102 @@ class Lowered:
     def run(self) -> Run:
         return self._warm_up if self._planned is None else self._planned.run
 
+    def _probe(self) -> Executable:
+        program, calls = joined(self._program, self._joints)
+        writer = _Writer(self._table, self._backend, calls)
+        writer.names["note"] = lambda i, value: self._layouts.setdefault(i, Layout.of(value))
+
+        def statement(node: Node) -> str:
+            line = writer.statement(node)
+            return f"{line + '; ' if line else ''}note({node.id}, v{node.id})"
+
+        return writer.executable(program, statement)
+
     def _warm_up(self, arguments: Sequence[Array]) -> Sequence[Array]:
         results = self._first.run(arguments)
-        count = len(self._program.outputs)
-        values = dict(zip(self._placed, results[count:], strict=True))
-        buffers = _plan(self._program, values, self._table)
-        self._planned = _generated(self._program, self._calls, buffers, self._table, self._backend)
-        return results[:count]
+        self._layouts.update((i, Layout.of(a)) for i, a in zip(self._program.inputs, arguments, strict=True))
+        self._planned = self._with_buffers()
+        return results
+
+    def _with_buffers(self) -> Executable:
+        program, groups = elementwise_groups(self._program, self._in_blocks)
+        program, calls = joined(program, self._joints)
+        wanted = used_outside(program, groups)
+        blocked = {nodes[0].id: Blocked(nodes, self._layouts, wanted) for nodes in groups}
+        placed = [n.id for n in program.nodes if takes_out(n, self._table) and n.id not in calls]
+        layouts = {i: self._layouts[i] for i in placed}
+        buffers = plan(program, layouts, groups, wanted, self._table)
+        writer = _Writer(self._table, self._backend, calls, blocked, buffers)
+        return writer.executable(program, writer.statement)
+
+    def _in_blocks(self, node: Node) -> bool:
+        return takes_out(node, self._table) and suits(node, self._layouts)
 
 
-def _generated(
-    program: Program,
-    calls: Mapping[int, JointCall],
-    buffers: Mapping[int, Array | Lent],
-    table: Kernels,
-    backend: NumpyBackend,
-) -> Executable:
-    names: dict[str, Any] = {"errstate": np.errstate}
+class _Writer:
+    """Writes the statements of nodes: kernels called as they are, into buffers, together, or in blocks."""
 
-    def statement(node: Node) -> str | None:
-        if node.id in calls:
-            return joint_statement(calls[node.id], names)
+    def __init__(
+        self,
+        table: Kernels,
+        backend: NumpyBackend,
+        calls: Mapping[int, JointCall],
+        blocked: Mapping[int, Blocked] = MappingProxyType({}),
+        buffers: Mapping[int, Array | Lent] = MappingProxyType({}),
+    ) -> None:
+        self.names: dict[str, Any] = {"errstate": np.errstate}
+        self._table, self._backend = table, backend
+        self._calls, self._blocked, self._buffers = calls, blocked, buffers
+        self._members = {node.id for group in blocked.values() for node in group.nodes}
+
+    def executable(self, program: Program, statement: Callable[[Node], str | None]) -> Executable:
+        # Buffers live on, and what stays inside a group has no name.
+        kept = {i for i, buffer in self._buffers.items() if not isinstance(buffer, Lent)}
+        kept |= self._members - self._buffers.keys()
+        lines = body(program, statement, kept)
+        return assemble(program, lines, self.names, enter='with errstate(all="ignore"):')
+
+    def statement(self, node: Node) -> str | None:
+        if node.id in self._calls:
+            return joint_statement(self._calls[node.id], self.names)
+        if node.id in self._members:
+            return self._in_blocks(node)
         assert node.primitive is not None
-        kernel = table.get(node.primitive.name) or backend.kernel(node.primitive)
+        kernel = self._table.get(node.primitive.name) or self._backend.kernel(node.primitive)
         if kernel is None:
-            raise backend.missing(node.primitive)
-        return _statement(node, kernel, buffers, names)
+            raise self._backend.missing(node.primitive)
+        if node.id in self._buffers:
+            return self._into_buffer(node, kernel)
+        return f"v{node.id} = {call(node, kernel, self.names)}"
 
-    kept = {i for i, buffer in buffers.items() if not isinstance(buffer, Lent)}
-    lines = body(program, statement, kept)
-    return assemble(program, lines, names, enter='with errstate(all="ignore"):')
+    def _in_blocks(self, node: Node) -> str | None:
+        """The call of a group at the first of its nodes."""
+        group = self._blocked.get(node.id)
+        if group is None:
+            return None
+        self.names[f"g{node.id}"] = group.bound(self._buffers, self._table)
+        results = "".join(f"v{i}, " for i in group.results)
+        return f"{results}= g{node.id}({', '.join(f'v{i}' for i in group.operands)})"
 
-
-def _statement(node: Node, kernel: Any, buffers: Mapping[int, Array | Lent], names: dict[str, Any]) -> str:
-    assert node.primitive is not None
-    if node.id not in buffers:
-        return f"v{node.id} = {call(node, kernel, names)}"
-    value, out = f"v{node.id}", f"b{node.id}"
-    names[out] = buffers[node.id]
-    if isinstance(buffers[node.id], Lent):
-        out += "()"
-    operands = ", ".join(f"v{i}" for i in node.inputs)
-    if node.primitive.name == "sum":
-        names["k_reduce"] = np.add.reduce
-        axes, keepdims = node.params["axes"], node.params["keepdims"]
-        return f"{value} = k_reduce({operands}, {axes}, None, {out}, {keepdims})"
-    if node.primitive.name == "relu":
-        names["k_maximum"] = np.maximum
-        names[f"z{node.id}"] = np.zeros((), str(node.spec.dtype))
-        return f"{value} = k_maximum({operands}, z{node.id}, out={out})"
-    if node.primitive.name == "accumulate":
-        names["k_add"] = np.add
-        one, two, *others = node.inputs
-        rest = "".join(f"; k_add({value}, v{i}, out={value})" for i in others)
-        return f"{value} = k_add(v{one}, v{two}, out={out}){rest}"
-    names[f"k_{node.primitive.name}"] = kernel
-    return f"{value} = k_{node.primitive.name}({operands}, out={out})"
-
-
-def _plan(program: Program, values: Mapping[int, Array], table: Kernels) -> dict[int, Array | Lent]:
-    """id -> the buffer its value is written to, in the layouts of ``values``; memory to lend where a result
-    lies in it."""
-    roots = memory_roots(program, _OWN & table.keys())
-    ends = {r: k for k, node in enumerate(program.nodes) for i in node.inputs for r in roots[i]}
-    free: dict[_Layout, list[Array]] = defaultdict(list)
-    plan: dict[int, Array] = {}
-    escaping = {r for i in program.outputs for r in roots[i]}
-    for k, node in enumerate(program.nodes):
-        dying = [r for r in {r for i in node.inputs for r in roots[i]} if ends[r] == k and r in plan]
-        if node.id not in values or node.id in escaping:
-            _give_back(dying, plan, free)
-            continue
+    def _into_buffer(self, node: Node, kernel: Any) -> str:
         assert node.primitive is not None
-        # An operand of an elementwise operation that dies here may be overwritten element by element.
-        elementwise = node.primitive.name in _UFUNCS or node.primitive.name == "relu"
-        in_place = elementwise and not _reads_views(node, roots, plan)
-        if in_place:
-            _give_back(dying, plan, free)
-        pool = free[_layout(values[node.id])]
-        plan[node.id] = pool.pop() if pool else np.empty_like(values[node.id])
-        if not in_place:
-            _give_back(dying, plan, free)
-    return {**plan, **{i: Lent(value) for i, value in values.items() if i in escaping}}
-
-
-def _layout(array: Array) -> _Layout:
-    return array.shape, array.dtype, array.strides
-
-
-def _give_back(dying: Sequence[int], plan: Mapping[int, Array], free: dict[_Layout, list[Array]]) -> None:
-    for r in dying:
-        free[_layout(plan[r])].append(plan[r])
-
-
-def _takes_out(node: Node, table: Kernels) -> bool:
-    if node.primitive is None or node.primitive.name not in table or not node.spec.shape:
-        return False
-    name = node.primitive.name
-    if name == "accumulate":
-        return len(node.inputs) > 1
-    return (
-        name in _UFUNCS
-        or name in ("matmul", "relu", "relu_grad")
-        or (name == "sum" and node.spec.dtype.is_floating)
-    )
-
-
-def _reads_views(node: Node, roots: Mapping[int, frozenset[int]], plan: Mapping[int, Any]) -> bool:
-    """Whether an operand is a view of a buffer: then the result's elements need not lie over its own."""
-    return any(roots[i] != {i} and any(r in plan for r in roots[i]) for i in node.inputs)
+        value, out = f"v{node.id}", f"b{node.id}"
+        self.names[out] = self._buffers[node.id]
+        if isinstance(self._buffers[node.id], Lent):
+            out += "()"
+        operands = ", ".join(f"v{i}" for i in node.inputs)
+        if node.primitive.name == "sum":
+            self.names["k_reduce"] = np.add.reduce
+            axes, keepdims = node.params["axes"], node.params["keepdims"]
+            return f"{value} = k_reduce({operands}, {axes}, None, {out}, {keepdims})"
+        if node.primitive.name == "relu":
+            self.names["k_maximum"] = np.maximum
+            self.names[f"z{node.id}"] = np.zeros((), str(node.spec.dtype))
+            return f"{value} = k_maximum({operands}, z{node.id}, out={out})"
+        if node.primitive.name == "accumulate":
+            self.names["k_add"] = np.add
+            one, two, *others = node.inputs
+            rest = "".join(f"; k_add({value}, v{i}, out={value})" for i in others)
+            return f"{value} = k_add(v{one}, v{two}, out={out}){rest}"
+        self.names[f"k_{node.primitive.name}"] = kernel
+        return f"{value} = k_{node.primitive.name}({operands}, out={out})"

@@ -91,7 +91,7 @@ def body(
 VIEWS = frozenset("reshape transpose broadcast_to slice identity stop_gradient cast index".split())
 
 
-def memory_roots(program: Program, own: Container[str] = ()) -> dict[int, frozenset[int]]:
+def memory_roots(program: Program, own: Container[str]) -> dict[int, frozenset[int]]:
     """id -> the nodes and inputs in whose memory its value may lie.
 
     Args:
