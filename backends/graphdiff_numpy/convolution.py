@@ -1,5 +1,9 @@
 """Convolution by matrix products, block by block: one for the outputs, one for the filters' gradients.
 
+Images come in any layout of memory and go out with the batch innermost (:mod:`graphdiff_numpy.patches`), so
+that in a network only the first convolution has anything to convert: elementwise operations keep their
+operands' layout.
+
 The gradient of the input is a convolution too, of the output's gradient with the flipped filters: with
 stride s, every s-th row and column of it is one with every s-th row and column of the filters, so nothing
 is scattered and no zero multiplied. Where the input has few channels, that would be a matrix product of
@@ -16,23 +20,22 @@ from typing import Any
 import numpy as np
 
 from graphdiff_numpy.patches import (
-    Columns,
     Filter,
-    Scratch,
-    across_images,
-    images_first,
-    images_inside,
-    outputs,
-    row_slice,
+    Padding,
+    Pair,
+    batch_first,
+    batch_innermost,
+    blocks,
+    patches,
+    product,
+    scratch,
     spill,
 )
 from graphdiff_numpy.threads import shared
-from graphdiff_numpy.winograd import Tiles, suits
 
 Array = np.ndarray[Any, Any]
-Pair = tuple[int, int]
-Padding = tuple[Pair, Pair]
 _FEW = 16  # channels of the input
+_NARROW = 128  # filters: BLAS is faster with the patches in front
 
 
 def conv2d(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
@@ -41,10 +44,11 @@ def conv2d(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, g
     f = Filter(
         kernel, stride, dilation, _before(padding), _places(x.shape, kernel, stride, padding, dilation)
     )
-    out = np.empty((len(x), len(w), *f.places), x.dtype)
+    planes = batch_innermost(x)
+    out = np.empty((len(w), *f.places, len(x)), x.dtype)
     for inside, outside in _groups(x.shape[1], len(w), groups):
-        _convolve(x[:, inside], w[outside], f, out[:, outside])
-    return out
+        _convolve(planes[inside], w[outside], f, out[outside])
+    return batch_first(out)
 
 
 def conv2d_input_grad(
@@ -59,10 +63,11 @@ def conv2d_input_grad(
     """The transpose of :func:`conv2d` in x."""
     few = input_shape[1] // groups < min(_FEW, w.shape[0] // groups)
     f = Filter((w.shape[2], w.shape[3]), stride, dilation, _before(padding), (g.shape[2], g.shape[3]))
-    out = np.zeros(input_shape, g.dtype)
+    planes = batch_innermost(g)
+    out = np.zeros((*input_shape[1:], input_shape[0]), g.dtype)
     for inside, outside in _groups(input_shape[1], g.shape[1], groups):
-        (_scatter if few else _convolve_phases)(g[:, outside], w[outside], f, out[:, inside])
-    return out
+        (_scatter if few else _convolve_phases)(planes[outside], w[outside], f, out[inside])
+    return batch_first(out)
 
 
 def conv2d_weight_grad(
@@ -78,9 +83,10 @@ def conv2d_weight_grad(
     f = Filter(
         (weight_shape[2], weight_shape[3]), stride, dilation, _before(padding), (g.shape[2], g.shape[3])
     )
+    planes, upstream = batch_innermost(x), batch_innermost(g)
     out = np.zeros(weight_shape, x.dtype)
     for inside, outside in _groups(x.shape[1], g.shape[1], groups):
-        _correlate(x[:, inside], g[:, outside], f, out[outside])
+        _correlate(planes[inside], upstream[outside], f, out[outside])
     return out
 
 
@@ -102,12 +108,8 @@ def _groups(channels: int, filters: int, groups: int) -> list[tuple[slice, slice
     return [(slice(k * c, k * c + c), slice(k * o, k * o + o)) for k in range(groups)]
 
 
-def _method(f: Filter, channels: int, filters: int, dtype: Any) -> type[Tiles] | type[Columns]:
-    return Tiles if suits(f, channels, filters, dtype) else Columns
-
-
-def _cost(images: int, channels: int, filters: int, f: Filter) -> int:
-    return images * channels * filters * math.prod(f.kernel) * math.prod(f.places)
+def _cost(channels: int, filters: int, images: int, f: Filter) -> int:
+    return images * channels * filters * f.size * math.prod(f.places)
 
 
 # One group
@@ -118,54 +120,54 @@ def _convolve(x: Array, w: Array, f: Filter, out: Array) -> None:
     if not (x.size and w.size and out.size):
         out[...] = 0
         return
-    channels = x.shape[1]
-    method = _method(f, channels, len(w), x.dtype)
-    weights = method.weights(w)
+    weights = w.reshape(len(w), -1)
+    parts = blocks(f, x.shape[3], weights.shape[1] + len(w))
 
     def work(start: int, stop: int) -> None:
-        patches = method(x, f)
-        for block in method.blocks(range(start, stop), channels, f):
-            patches.emit(weights, patches.lower(block), out, block)
+        with scratch() as memory:
+            for block in parts[start:stop]:
+                product(weights, patches(x, f, block, memory), block.of(out), memory)
 
-    shared(len(x), work, _cost(len(x), channels, len(w), f))
+    shared(len(parts), work, _cost(len(x), len(w), x.shape[3], f))
 
 
 def _correlate(x: Array, g: Array, f: Filter, out: Array) -> None:
     """Write the filters' gradients to ``out``."""
     if not (x.size and g.size and out.size):
         return
-    channels = x.shape[1]
-    method = _method(f, channels, g.shape[1], x.dtype)
+    elements, narrow = len(x) * f.size, len(g) <= _NARROW
+    parts = blocks(f, x.shape[3], elements + len(g), least=max(256, len(g)))
 
     def work(start: int, stop: int) -> Array:
-        patches = method(x, f)
         total: Array | None = None
-        for block in method.blocks(range(start, stop), channels, f):
-            part = patches.correlate(g, patches.lower(block), block)
-            total = part if total is None else np.add(total, part, out=total)
+        with scratch() as memory:
+            for block in parts[start:stop]:
+                upstream, under = block.of(g).reshape(len(g), -1), patches(x, f, block, memory)
+                part = under @ upstream.T if narrow else upstream @ under.T
+                total = part if total is None else np.add(total, part, out=total)
         assert total is not None
         return total
 
-    parts = shared(len(x), work, _cost(len(x), channels, g.shape[1], f))
-    out[...] = method.filters(reduce(np.add, parts), out.shape)
+    total = reduce(np.add, shared(len(parts), work, _cost(len(x), len(g), x.shape[3], f)))
+    out[...] = (total.T if narrow else total).reshape(out.shape)
 
 
 def _convolve_phases(g: Array, w: Array, f: Filter, out: Array) -> None:
     """The input's gradient as convolutions, one for every phase of the strides. ``out`` holds zeros."""
     flipped = w.swapaxes(0, 1)
-    for a in range(min(f.stride[0], out.shape[2])):
+    for a in range(min(f.stride[0], out.shape[1])):
         rows = _phase(a, f.kernel[0], f.stride[0], f.dilation[0], f.before[0])
-        for b in range(min(f.stride[1], out.shape[3])):
+        for b in range(min(f.stride[1], out.shape[2])):
             columns = _phase(b, f.kernel[1], f.stride[1], f.dilation[1], f.before[1])
             if rows and columns:
-                part = out[:, :, a :: f.stride[0], b :: f.stride[1]]
+                part = out[:, a :: f.stride[0], b :: f.stride[1]]
                 taps = flipped[:, :, rows[0], columns[0]]
                 phase = Filter(
                     (taps.shape[2], taps.shape[3]),
                     (1, 1),
                     (rows[1], columns[1]),
                     (rows[2], columns[2]),
-                    (part.shape[2], part.shape[3]),
+                    (part.shape[1], part.shape[2]),
                 )
                 _convolve(g, taps, phase, part)
 
@@ -191,29 +193,16 @@ def _scatter(g: Array, w: Array, f: Filter, out: Array) -> None:
     """Add the patches' gradients to where the patches came from."""
     if not (g.size and w.size and out.size):
         return
-    channels, (height, width) = out.shape[1], f.kernel
-    weights = Columns.weights(w).T
-
-    def work(start: int, stop: int) -> None:
-        scratch = Scratch(g.dtype)
-        for block in Columns.blocks(range(start, stop), channels, f):
-            upstream = outputs(g, f, block, scratch)
-            flat = scratch("patches", height * width * channels, upstream.shape[1])
-            np.matmul(weights, upstream, out=flat)
-            rows = (block.rows - 1) * f.stride[0] + (height - 1) * f.dilation[0] + 1
-            inside = images_inside(f, block)
-            whole, logical = across_images(
-                scratch, "columns", width, channels, rows, block=block, width=f.places[1], inside=inside
-            )
-            patches = flat.reshape(height, width, channels, block.rows, *whole.shape[-2:])
-            whole[...] = 0
-            for i in range(height):
-                whole[:, :, row_slice(f, i, block.rows)] += patches[i]
-            for j in range(width):
-                top = (block.h0 * f.stride[0] - f.before[0], j * f.dilation[1] - f.before[1])
-                spill(out[block.n0 : block.n1], images_first(logical[j]), top, (1, f.stride[1]))
-
-    shared(len(g), work, _cost(len(g), channels, g.shape[1], f))
+    weights = w.reshape(len(w), -1).T
+    shape = (len(out), *f.kernel)
+    with scratch() as memory:
+        for block in blocks(f, g.shape[3], len(weights) + len(g)):
+            upstream = block.of(g)
+            flat = memory("patches", g.dtype, *shape, *upstream.shape[1:])
+            np.matmul(weights, upstream.reshape(len(g), -1), out=flat.reshape(len(weights), -1))
+            for i in range(f.kernel[0]):
+                for j in range(f.kernel[1]):
+                    spill(flat[:, i, j], out, f, block, (i, j))
 
 
 KERNELS: dict[str, Callable[..., Array]] = {

@@ -1,25 +1,38 @@
-"""Patches as matrices: what lies under a filter at each of its places, as one column per place.
+"""Patches as matrices: what lies under a filter at each of its places, as one column per place and image.
 
-A block is a few images, or a few output rows of one image, such that its matrices stay in cache. Within a
-block, rows come first and images stand inside them: the same place in the next row is then a constant
-distance away, whatever the image, so that the filter's rows are long contiguous copies of one matrix that
-holds its columns. Where rows are short, the images stand innermost instead.
+Images are held with the batch innermost in memory: (channel, row, column, image). What a filter's element
+meets at neighbouring places then lies one after the other, all images of a place side by side, so that
+patches are long contiguous copies, and the product of filters and patches is the output as it lies in
+memory.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
+Padding = tuple[Pair, Pair]
 
-_BLOCK = 1 << 19  # elements of a block's matrix
-_COLUMNS = (256, 8192)  # of a block: enough for BLAS, and not more than pays
-_SHORT = 8  # rows of fewer elements are copied with the images innermost
+_BLOCK = 1 << 18  # elements of a block's matrices, which then stay in a core's cache
+_COLUMNS = 256  # of a block at least: enough for BLAS
+
+
+def batch_innermost(x: Array) -> Array:
+    """(N, C, H, W) as a contiguous (C, H, W, N); a view where it lies in memory like that."""
+    return np.ascontiguousarray(x.transpose(1, 2, 3, 0))
+
+
+def batch_first(planes: Array) -> Array:
+    """(C, H, W, N) as (N, C, H, W), a view."""
+    return planes.transpose(3, 0, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,219 +51,157 @@ class Filter:
     before: Pair
     places: Pair
 
+    @property
+    def size(self) -> int:
+        return math.prod(self.kernel)
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Images ``n0 … n1 − 1`` and output rows ``h0 … h1 − 1``."""
+    """Output rows ``h0 … h1 − 1`` and columns ``v0 … v1 − 1``; all columns where there is more than a row."""
 
-    n0: int
-    n1: int
     h0: int
     h1: int
+    v0: int
+    v1: int
 
-    @property
-    def images(self) -> int:
-        return self.n1 - self.n0
-
-    @property
-    def rows(self) -> int:
-        return self.h1 - self.h0
+    def of(self, planes: Array) -> Array:
+        return planes[:, self.h0 : self.h1, self.v0 : self.v1]
 
 
-def blocks(images: range, places: Pair, elements: int, even: bool = False) -> Iterator[Block]:
-    """All images and rows, in blocks of which each column of the matrix has so many elements.
+def blocks(f: Filter, images: int, elements: int, least: int = _COLUMNS) -> list[Block]:
+    """All places, in blocks whose matrices have so many elements in a column.
 
     Args:
-        even: blocks start at even rows.
+        least: columns of a block, if there are as many.
     """
-    rows, across = places
-    low, high = _COLUMNS
-    columns = min(max(_BLOCK // elements, low), high)
-    at_once = max(1, min(columns // (rows * across), len(images)))
-    height = rows if columns >= rows * across else max(1, columns // across)
-    height = -(-rows // -(-rows // height))  # blocks of about one height
-    height += height % 2 if even else 0
-    for n in range(images.start, images.stop, at_once):
-        for h in range(0, rows, height):
-            yield Block(n, min(n + at_once, images.stop), h, min(h + height, rows))
+    rows, across = f.places
+    columns = max(_BLOCK // elements, least)
+    height = _even(rows, columns // (across * images))
+    width = across if height > 1 else _even(across, columns // images)
+    return [
+        Block(h, min(h + height, rows), v, min(v + width, across))
+        for h in range(0, rows, height)
+        for v in range(0, across, width)
+    ]
+
+
+def _even(count: int, most: int) -> int:
+    """The size, at most ``most``, of parts of about one size that make up ``count``."""
+    return -(-count // -(-count // max(1, most)))
 
 
 class Scratch:
-    """Memory that is used again from block to block."""
+    """Memory that is used again from block to block, and from call to call."""
 
-    def __init__(self, dtype: Any) -> None:
-        self._dtype = dtype
+    def __init__(self) -> None:
         self._known: dict[str, Array] = {}
 
-    def __call__(self, name: str, *shape: int) -> Array:
+    def __call__(self, name: str, dtype: Any, *shape: int) -> Array:
         """A contiguous array of that shape, its values whatever they were."""
-        size = 1
-        for n in shape:
-            size *= n
+        size = math.prod(shape) * dtype.itemsize
         flat = self._known.get(name)
         if flat is None or flat.size < size:
-            flat = self._known[name] = np.empty(size, self._dtype)
-        return flat[:size].reshape(shape)
+            flat = self._known[name] = np.empty(size, np.uint8)
+        return flat[:size].view(dtype).reshape(shape)
 
 
-def images_inside(f: Filter, block: Block) -> bool:
-    """Whether a block's images stand innermost."""
-    return f.places[1] < _SHORT <= block.images
+_idle: list[Scratch] = []
 
 
-def across_images(
-    scratch: Scratch, name: str, *lead: int, block: Block, width: int, inside: bool
-) -> tuple[Array, Array]:
-    """Memory for ``width`` elements of each image of a block, and a view of it whose last two axes are
-    (image, width), whichever is innermost."""
-    if inside:
-        flat = scratch(name, *lead, width, block.images)
-        return flat, flat.swapaxes(-1, -2)
-    flat = scratch(name, *lead, block.images, width)
-    return flat, flat
+@contextmanager
+def scratch() -> Iterator[Scratch]:
+    """Memory that no other thread uses meanwhile."""
+    try:
+        memory = _idle.pop()
+    except IndexError:
+        memory = Scratch()
+    try:
+        yield memory
+    finally:
+        _idle.append(memory)
 
 
-def images_first(view: Array) -> Array:
-    """(…, channel, row, image, width) as (…, image, channel, row, width)."""
-    return np.moveaxis(view, -2, -4)
+def patches(x: Array, f: Filter, block: Block, memory: Scratch) -> Array:
+    """The block's patches of (channel, row, column, image): a row for each element of the filters, ordered
+    (channel, row, column), a column for each place and image."""
+    height, width = block.h1 - block.h0, block.v1 - block.v0
+    window = _window(x, f, block, memory)
+    if f.kernel == f.stride == (1, 1) and (height == 1 or width == x.shape[2]):
+        return window.reshape(len(x), -1)
+    channel, row, column, image = window.strides
+    steps = (f.dilation[0] * row, f.dilation[1] * column, f.stride[0] * row, f.stride[1] * column)
+    shape = (len(x), *f.kernel, height, width, x.shape[3])
+    out = memory("patches", x.dtype, *shape)
+    copy(out, as_strided(window, shape, (channel, *steps, image), writeable=False))
+    return out.reshape(len(x) * f.size, -1)
 
 
-# Copies that end at the input's edge
+def _window(x: Array, f: Filter, block: Block, memory: Scratch) -> Array:
+    """What lies under the block's places; zeros beyond the edges."""
+    axes = zip((block.h0, block.v0), (block.h1, block.v1), f.stride, f.dilation, f.kernel, f.before, strict=True)
+    (top, bottom), (left, right) = (
+        (first * s - p, (last - 1) * s + (k - 1) * d + 1 - p) for first, last, s, d, k, p in axes
+    )
+    _, rows, columns, images = x.shape
+    if top >= 0 and left >= 0 and bottom <= rows and right <= columns:
+        return x[:, top:bottom, left:right]
+    out = memory("window", x.dtype, len(x), bottom - top, right - left, images)
+    fill(out, x, (top, left))
+    return out
 
 
-def _overlap(start: int, step: int, count: int, size: int) -> tuple[slice, slice]:
-    """Which of ``count`` positions lie on an axis of that size, and where."""
+def fill(target: Array, source: Array, start: Pair) -> None:
+    """Copy what the source has from row and column ``start`` on; zeros where it has nothing."""
+    (rows, inner_rows), (columns, inner_columns) = (
+        reached(first, 1, count, size)
+        for first, count, size in zip(start, target.shape[1:3], source.shape[1:3], strict=True)
+    )
+    target[:, : rows.start] = target[:, rows.stop :] = 0
+    inside = target[:, rows]
+    inside[:, :, : columns.start] = inside[:, :, columns.stop :] = 0
+    copy(inside[:, :, columns], source[:, inner_rows, inner_columns])
+
+
+_WIDE = {8: np.dtype(np.int64), 16: np.dtype(np.complex128)}
+
+
+def copy(target: Array, source: Array) -> None:
+    """``target[...] = source``, both with contiguous images; a few images are copied as one element."""
+    wide = _WIDE.get(target.shape[-1] * target.itemsize)
+    if wide is not None and target.itemsize < wide.itemsize:
+        target, source = target.view(wide), source.view(wide)
+    target[...] = source
+
+
+def product(a: Array, b: Array, out: Array, memory: Scratch) -> None:
+    """Write the matrix product to (channel, row, column, image), which may be strided."""
+    matrix = out.reshape(len(out), -1)
+    if np.may_share_memory(matrix, out):
+        np.matmul(a, b, out=matrix)
+        return
+    flat = memory("product", out.dtype, *out.shape)
+    np.matmul(a, b, out=flat.reshape(len(out), -1))
+    copy(out, flat)
+
+
+def spill(source: Array, target: Array, f: Filter, block: Block, element: Pair) -> None:
+    """Add the block's numbers to what lies under one element of the filter at its places."""
+    starts = (block.h0, block.v0)
+    (rows, to_rows), (columns, to_columns) = (
+        reached(first * s + e * d - p, s, count, size)
+        for first, s, e, d, p, count, size in zip(
+            starts, f.stride, element, f.dilation, f.before, source.shape[1:3], target.shape[1:3], strict=True
+        )
+    )
+    under = target[:, to_rows, to_columns]
+    under += source[:, rows, columns]
+
+
+def reached(start: int, step: int, count: int, size: int) -> tuple[slice, slice]:
+    """Which of the ``count`` positions ``start, start + step, …`` lie on an axis of that size, and where."""
     first = min(max(0, -(start // step)), count)
     last = max(first, min(count, -(-(size - start) // step)))
-    if last == first:
-        return slice(first, first), slice(0, 0)
+    if first == last:
+        return slice(0, 0), slice(0, 0)
     return slice(first, last), slice(start + first * step, start + (last - 1) * step + 1, step)
-
-
-def fill(target: Array, source: Array, start: Pair, step: Pair) -> None:
-    """Copy rows and columns ``start, start + step, …`` of the source; zeros where it has none."""
-    rows, from_rows = _overlap(start[0], step[0], target.shape[-2], source.shape[-2])
-    columns, from_columns = _overlap(start[1], step[1], target.shape[-1], source.shape[-1])
-    if rows.start:
-        target[..., : rows.start, :] = 0
-    if rows.stop < target.shape[-2]:
-        target[..., rows.stop :, :] = 0
-    inside = target[..., rows, :]
-    if columns.start:
-        inside[..., : columns.start] = 0
-    if columns.stop < target.shape[-1]:
-        inside[..., columns.stop :] = 0
-    inside[..., columns] = source[..., from_rows, from_columns]
-
-
-def spill(target: Array, source: Array, start: Pair, step: Pair) -> None:
-    """The transpose of :func:`fill`: add the source's elements to where fill would have taken them."""
-    rows, to_rows = _overlap(start[0], step[0], source.shape[-2], target.shape[-2])
-    columns, to_columns = _overlap(start[1], step[1], source.shape[-1], target.shape[-1])
-    inside = target[..., to_rows, to_columns]
-    inside += source[..., rows, columns]
-
-
-# Patches
-
-
-def is_matrix(view: Array) -> bool:
-    """Whether the last two axes of (channel, row, width) are one axis in memory."""
-    row, element = view.strides[-2:]
-    return bool(element == view.itemsize and row == view.shape[-1] * element)
-
-
-def outputs(view: Array, f: Filter, block: Block, scratch: Scratch) -> Array:
-    """A block of (image, channel, row, width) as a matrix of one row per channel."""
-    part = view[block.n0 : block.n1, :, block.h0 : block.h1]
-    channels, rows, width = part.shape[1:]
-    if block.images == 1 and is_matrix(part[0]):
-        matrix: Array = part[0].reshape(channels, -1)
-        return matrix
-    inside = images_inside(f, block)
-    flat, logical = across_images(scratch, "outputs", channels, rows, block=block, width=width, inside=inside)
-    images_first(logical)[...] = part
-    return flat.reshape(channels, -1)
-
-
-class Columns:
-    """The matrix of patches itself; one product with the filters gives the outputs.
-
-    Its rows are ordered (filter row, filter column, channel).
-    """
-
-    def __init__(self, x: Array, f: Filter) -> None:
-        self._x, self._f = x, f
-        self._scratch = Scratch(x.dtype)
-
-    @staticmethod
-    def elements(channels: int, f: Filter) -> int:
-        """Of one column."""
-        return f.kernel[0] * f.kernel[1] * channels
-
-    @staticmethod
-    def blocks(images: range, channels: int, f: Filter) -> Iterator[Block]:
-        return blocks(images, f.places, Columns.elements(channels, f))
-
-    @staticmethod
-    def weights(w: Array) -> Array:
-        """The filters as a matrix, one row each."""
-        return np.ascontiguousarray(w.transpose(0, 2, 3, 1)).reshape(len(w), -1)
-
-    @staticmethod
-    def filters(matrix: Array, shape: tuple[int, ...]) -> Array:
-        """What :meth:`weights` was given."""
-        o, c, height, width = shape
-        return matrix.reshape(o, height, width, c).transpose(0, 3, 1, 2)
-
-    def lower(self, block: Block) -> Array:
-        f, channels, (height, width) = self._f, self._x.shape[1], self._f.kernel
-        if self._is_plain(block):
-            return self._x[block.n0, :, block.h0 : block.h1].reshape(channels, -1)
-        rows = (
-            block.rows if height == 1 else (block.rows - 1) * f.stride[0] + (height - 1) * f.dilation[0] + 1
-        )
-        step = f.stride[0] if height == 1 else 1
-        flat, logical = self._across("columns", width, channels, rows, block=block)
-        source = self._x[block.n0 : block.n1]
-        for j in range(width):
-            start = (block.h0 * f.stride[0] - f.before[0], j * f.dilation[1] - f.before[1])
-            fill(images_first(logical[j]), source, start, (step, f.stride[1]))
-        if height == 1:
-            return flat.reshape(width * channels, -1)
-        whole = self._scratch("patches", height, width, channels, block.rows, *flat.shape[-2:])
-        for i in range(height):
-            whole[i] = flat[:, :, row_slice(f, i, block.rows)]
-        return whole.reshape(height * width * channels, -1)
-
-    def _is_plain(self, block: Block) -> bool:
-        """A 1×1 filter on every element: the input is its own matrix."""
-        f = self._f
-        whole = f.kernel == f.stride == (1, 1) and f.before == (0, 0) and block.images == 1
-        return whole and f.places[1] == self._x.shape[3] and f.places[0] <= self._x.shape[2]
-
-    def emit(self, weights: Array, patches: Array, out: Array, block: Block) -> None:
-        """Write the products of filters and patches to the block's place in the output."""
-        target = out[block.n0 : block.n1, :, block.h0 : block.h1]
-        if block.images == 1 and is_matrix(target[0]):
-            np.matmul(weights, patches, out=target[0].reshape(len(weights), -1))
-            return
-        channels, rows = target.shape[1:3]
-        flat, logical = self._across("outputs", channels, rows, block=block)
-        np.matmul(weights, patches, out=flat.reshape(channels, -1))
-        target[...] = images_first(logical)
-
-    def correlate(self, g: Array, patches: Array, block: Block) -> Array:
-        """The products of a block of output gradients with the patches: the filters' gradients."""
-        result: Array = np.matmul(outputs(g, self._f, block, self._scratch), patches.T)
-        return result
-
-    def _across(self, name: str, *lead: int, block: Block) -> tuple[Array, Array]:
-        inside = images_inside(self._f, block)
-        return across_images(self._scratch, name, *lead, block=block, width=self._f.places[1], inside=inside)
-
-
-def row_slice(f: Filter, i: int, rows: int) -> slice:
-    """The rows that row i of a filter meets."""
-    start = i * f.dilation[0]
-    return slice(start, start + (rows - 1) * f.stride[0] + 1, f.stride[0])
