@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.backend import Backend
+from graphdiff.backend import Backend, Joint
 from graphdiff.compile.executable import Executable
 from graphdiff.compile.program import Program
 from graphdiff.dtypes import DType, as_dtype
@@ -14,6 +14,7 @@ from graphdiff.errors import ArgumentError
 from graphdiff.graph import TensorSpec
 from graphdiff_numpy.kernels import kernels
 from graphdiff_numpy.lowering import Lowered
+from graphdiff_numpy.pooling import max_and_argmax
 
 Array = Any
 _SCALARS = {
@@ -30,6 +31,7 @@ class NumpyBackend(Backend):
     """
 
     name = "numpy"
+    joints = (Joint({"max_pool2d": "x", "window_argmax": "x"}, max_and_argmax),)
 
     def __init__(self, device: str = "cpu") -> None:
         if device != "cpu":

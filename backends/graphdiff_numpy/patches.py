@@ -79,10 +79,11 @@ def blocks(f: Filter, images: int, elements: int, least: int = _COLUMNS) -> list
     columns = max(_BLOCK // elements, least)
     height = _even(rows, columns // (across * images))
     width = across if height > 1 else _even(across, columns // images)
+    # Downwards, so that most rows under a block are in the cache from the block before.
     return [
         Block(h, min(h + height, rows), v, min(v + width, across))
-        for h in range(0, rows, height)
         for v in range(0, across, width)
+        for h in range(0, rows, height)
     ]
 
 
@@ -139,9 +140,10 @@ def patches(x: Array, f: Filter, block: Block, memory: Scratch) -> Array:
 
 def _window(x: Array, f: Filter, block: Block, memory: Scratch) -> Array:
     """What lies under the block's places; zeros beyond the edges."""
-    axes = zip((block.h0, block.v0), (block.h1, block.v1), f.stride, f.dilation, f.kernel, f.before, strict=True)
+    places = ((block.h0, block.h1), (block.v0, block.v1))
     (top, bottom), (left, right) = (
-        (first * s - p, (last - 1) * s + (k - 1) * d + 1 - p) for first, last, s, d, k, p in axes
+        (first * s - p, (last - 1) * s + (k - 1) * d + 1 - p)
+        for (first, last), s, d, k, p in zip(places, f.stride, f.dilation, f.kernel, f.before, strict=True)
     )
     _, rows, columns, images = x.shape
     if top >= 0 and left >= 0 and bottom <= rows and right <= columns:

@@ -48,7 +48,7 @@ def _lowest(dtype: Any) -> Any:
 
 
 def _by_channels(x: Array, passes: int, work: Callable[[slice], None]) -> None:
-    """``work`` on groups of the channels along the first axis of x, each element of which is used so often."""
+    """``work`` on groups of x's channels; every element is passed over so often."""
     if not x.size:
         return
     step = max(1, _GROUP // math.prod(x.shape[1:]))
