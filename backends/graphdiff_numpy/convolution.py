@@ -23,19 +23,19 @@ from graphdiff_numpy.patches import (
     Filter,
     Padding,
     Pair,
+    Patches,
     batch_first,
     batch_innermost,
-    blocks,
-    patches,
-    product,
     scratch,
     spill,
 )
 from graphdiff_numpy.threads import shared
+from graphdiff_numpy.winograd import Tiles, suits
 
 Array = np.ndarray[Any, Any]
 _FEW = 16  # channels of the input
 _NARROW = 128  # filters: BLAS is faster with the patches in front
+_LEAST = 256  # places to sum over in one product
 
 
 def conv2d(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
@@ -120,36 +120,44 @@ def _convolve(x: Array, w: Array, f: Filter, out: Array) -> None:
     if not (x.size and w.size and out.size):
         out[...] = 0
         return
-    weights = w.reshape(len(w), -1)
-    parts = blocks(f, x.shape[3], weights.shape[1] + len(w))
+    channels, images = len(x), x.shape[3]
+    method = _method(f, channels, len(w), images, x.dtype)
+    weights, parts = method.weights(w), method.blocks(f, images, channels, len(w))
 
     def work(start: int, stop: int) -> None:
         with scratch() as memory:
             for block in parts[start:stop]:
-                product(weights, patches(x, f, block, memory), block.of(out), memory)
+                method.emit(weights, method.lower(x, f, block, memory), block.of(out), memory)
 
-    shared(len(parts), work, _cost(len(x), len(w), x.shape[3], f))
+    shared(len(parts), work, _cost(channels, len(w), images, f))
 
 
 def _correlate(x: Array, g: Array, f: Filter, out: Array) -> None:
     """Write the filters' gradients to ``out``."""
     if not (x.size and g.size and out.size):
         return
-    elements, narrow = len(x) * f.size, len(g) <= _NARROW
-    parts = blocks(f, x.shape[3], elements + len(g), least=max(256, len(g)))
+    channels, filters, images = len(x), len(g), x.shape[3]
+    method = _method(f, channels, filters, images, x.dtype)
+    parts = method.blocks(f, images, channels, filters, least=max(_LEAST, filters))
+    narrow = filters <= _NARROW
 
     def work(start: int, stop: int) -> Array:
         total: Array | None = None
         with scratch() as memory:
             for block in parts[start:stop]:
-                upstream, under = block.of(g).reshape(len(g), -1), patches(x, f, block, memory)
-                part = under @ upstream.T if narrow else upstream @ under.T
+                under = method.lower(x, f, block, memory)
+                upstream = method.upstream(block.of(g), memory)
+                part = (under @ upstream.mT).mT if narrow else upstream @ under.mT
                 total = part if total is None else np.add(total, part, out=total)
         assert total is not None
         return total
 
-    total = reduce(np.add, shared(len(parts), work, _cost(len(x), len(g), x.shape[3], f)))
-    out[...] = (total.T if narrow else total).reshape(out.shape)
+    total = reduce(np.add, shared(len(parts), work, _cost(channels, filters, images, f)))
+    out[...] = method.filters(total, out.shape)
+
+
+def _method(f: Filter, channels: int, filters: int, images: int, dtype: Any) -> type[Tiles] | type[Patches]:
+    return Tiles if suits(f, channels, filters, images, dtype) else Patches
 
 
 def _convolve_phases(g: Array, w: Array, f: Filter, out: Array) -> None:
@@ -193,10 +201,10 @@ def _scatter(g: Array, w: Array, f: Filter, out: Array) -> None:
     """Add the patches' gradients to where the patches came from."""
     if not (g.size and w.size and out.size):
         return
-    weights = w.reshape(len(w), -1).T
+    weights = Patches.weights(w).T
     shape = (len(out), *f.kernel)
     with scratch() as memory:
-        for block in blocks(f, g.shape[3], len(weights) + len(g)):
+        for block in Patches.blocks(f, g.shape[3], len(out), len(g)):
             upstream = block.of(g)
             flat = memory("patches", g.dtype, *shape, *upstream.shape[1:])
             np.matmul(weights, upstream.reshape(len(g), -1), out=flat.reshape(len(weights), -1))

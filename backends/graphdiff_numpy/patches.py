@@ -69,16 +69,17 @@ class Block:
         return planes[:, self.h0 : self.h1, self.v0 : self.v1]
 
 
-def blocks(f: Filter, images: int, elements: int, least: int = _COLUMNS) -> list[Block]:
+def blocks(f: Filter, images: int, elements: int, least: int = _COLUMNS, unit: int = 1) -> list[Block]:
     """All places, in blocks whose matrices have so many elements in a column.
 
     Args:
         least: columns of a block, if there are as many.
+        unit: output rows that share a column; blocks start at multiples of it.
     """
     rows, across = f.places
     columns = max(_BLOCK // elements, least)
-    height = _even(rows, columns // (across * images))
-    width = across if height > 1 else _even(across, columns // images)
+    height = unit * _even(-(-rows // unit), columns // (across * images))
+    width = across if height > unit else _even(across, columns // images)
     # Downwards, so that most rows under a block are in the cache from the block before.
     return [
         Block(h, min(h + height, rows), v, min(v + width, across))
@@ -123,22 +124,53 @@ def scratch() -> Iterator[Scratch]:
         _idle.append(memory)
 
 
-def patches(x: Array, f: Filter, block: Block, memory: Scratch) -> Array:
-    """The block's patches of (channel, row, column, image): a row for each element of the filters, ordered
-    (channel, row, column), a column for each place and image."""
-    height, width = block.h1 - block.h0, block.v1 - block.v0
-    window = _window(x, f, block, memory)
-    if f.kernel == f.stride == (1, 1) and (height == 1 or width == x.shape[2]):
-        return window.reshape(len(x), -1)
-    channel, row, column, image = window.strides
-    steps = (f.dilation[0] * row, f.dilation[1] * column, f.stride[0] * row, f.stride[1] * column)
-    shape = (len(x), *f.kernel, height, width, x.shape[3])
-    out = memory("patches", x.dtype, *shape)
-    copy(out, as_strided(window, shape, (channel, *steps, image), writeable=False))
-    return out.reshape(len(x) * f.size, -1)
+class Patches:
+    """The matrix of patches itself; one product with the filters gives the outputs.
+
+    Its rows are ordered (channel, filter row, filter column), so the filters are a matrix as they are.
+    """
+
+    @staticmethod
+    def blocks(f: Filter, images: int, channels: int, filters: int, least: int = _COLUMNS) -> list[Block]:
+        return blocks(f, images, channels * f.size + filters, least)
+
+    @staticmethod
+    def weights(w: Array) -> Array:
+        """The filters as a matrix, one row each."""
+        return w.reshape(len(w), -1)
+
+    @staticmethod
+    def filters(matrix: Array, shape: tuple[int, ...]) -> Array:
+        """What :meth:`weights` was given."""
+        return matrix.reshape(shape)
+
+    @staticmethod
+    def lower(x: Array, f: Filter, block: Block, memory: Scratch) -> Array:
+        """The block's patches of (channel, row, column, image), a column for each place and image."""
+        height, width = block.h1 - block.h0, block.v1 - block.v0
+        under = window(x, f, block, memory)
+        if f.kernel == f.stride == (1, 1) and (height == 1 or width == x.shape[2]):
+            return under.reshape(len(x), -1)
+        channel, row, column, image = under.strides
+        steps = (f.dilation[0] * row, f.dilation[1] * column, f.stride[0] * row, f.stride[1] * column)
+        shape = (len(x), *f.kernel, height, width, x.shape[3])
+        out = memory("patches", x.dtype, *shape)
+        copy(out, as_strided(under, shape, (channel, *steps, image), writeable=False))
+        return out.reshape(len(x) * f.size, -1)
+
+    @staticmethod
+    def emit(weights: Array, patches: Array, out: Array, memory: Scratch) -> None:
+        """Write the products of filters and patches to the block's part of the output."""
+        product(weights, patches, out, memory)
+
+    @staticmethod
+    def upstream(g: Array, memory: Scratch) -> Array:
+        """The block's part of the output's gradient as the matrix whose product with the patches, over
+        places, is the gradient of :meth:`weights`."""
+        return g.reshape(len(g), -1)
 
 
-def _window(x: Array, f: Filter, block: Block, memory: Scratch) -> Array:
+def window(x: Array, f: Filter, block: Block, memory: Scratch) -> Array:
     """What lies under the block's places; zeros beyond the edges."""
     places = ((block.h0, block.h1), (block.v0, block.v1))
     (top, bottom), (left, right) = (
