@@ -93,8 +93,8 @@ TARGETS: tuple[Target, ...] = (
 
 _WORST = {
     "convolution": {"forward": 1.5, "input gradient": 1.5, "weight gradient": 1.5},
-    "pooling forward": {"forward": 0.5},
-    "pooling backward": {"backward, winners sought": 2.0},
+    "pooling forward": {"forward, and winners": 0.5},
+    "pooling backward": {"backward": 2.0},
 }
 _MEAN = 1.25
 

@@ -382,6 +382,36 @@ def test_what_is_not_finite_stays_under_its_filters(place):
     np.testing.assert_array_equal(np.isnan(gd.conv2d(x, w, padding=1)), expected)
 
 
+LAYOUTS = {
+    "batch innermost": lambda x: np.ascontiguousarray(x.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2),
+    "channels last": lambda x: np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2),
+    "reversed": lambda x: np.ascontiguousarray(x[::-1, ::-1, ::-1, ::-1])[::-1, ::-1, ::-1, ::-1],
+    "sliced": lambda x: np.repeat(np.repeat(x, 2, 0), 3, 3)[::2, :, :, ::3],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("case", ["three rows", "strides", "one by one", "short rows", "depthwise"])
+def test_every_layout_of_memory_gives_the_same_to_the_last_bit(layout, case):
+    x, w, options = LARGE[case]
+    x, w = random(*x, dtype="float32"), random(*w, dtype="float32")
+    y, pull = gd.vjp(lambda x, w: gd.conv2d(x, w, **options), x, w)
+    g = random(*y.shape, dtype="float32")
+    again, pull_again = gd.vjp(lambda x, w: gd.conv2d(x, w, **options), layout(x), layout(w))
+    np.testing.assert_array_equal(again, y)
+    for one, other in zip(pull_again(layout(g)), pull(g), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_results_have_the_batch_innermost_and_operations_between_keep_it():
+    """So a network converts its input once."""
+    x, w = gd.variable(random(4, 3, 6, 6)), gd.variable(random(5, 3, 3, 3))
+    y = gd.relu(gd.conv2d(x, w, gd.zeros(5), padding=1) * 2)
+    record = gd.sum(y).backward()
+    for array in (y.data, record[x]):
+        assert np.asarray(array).transpose(1, 2, 3, 0).flags.c_contiguous
+
+
 def test_channels_last_memory_and_broadcast_views():
     x = np.ascontiguousarray(random(2, 5, 6, 16)).transpose(0, 3, 1, 2)
     w = np.broadcast_to(random(1, 16, 3, 3), (16, 16, 3, 3))

@@ -194,6 +194,38 @@ def test_many_planes_are_torchs(shape, window, stride, padding, dtype):
     np.testing.assert_allclose(found, theirs.grad, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(5, 3, 9, 8), (1, 2, 7, 7)])
+@pytest.mark.parametrize("pool", [gd.max_pool2d, gd.avg_pool2d])
+def test_every_layout_of_memory_gives_the_same_to_the_last_bit(pool, shape):
+    x = ranks(*shape, dtype="float32")
+    y, pull = gd.vjp(lambda x: pool(x, 3, 2, 1, rounding="floor"), x)
+    g = RNG.standard_normal(y.shape).astype("float32")
+    for order in ((1, 2, 3, 0), (0, 2, 3, 1), (3, 2, 1, 0)):
+        back = np.argsort(order)
+        again, pull_again = gd.vjp(
+            lambda x: pool(x, 3, 2, 1, rounding="floor"),
+            np.ascontiguousarray(x.transpose(order)).transpose(back),
+        )
+        np.testing.assert_array_equal(again, y)
+        upstream = np.ascontiguousarray(g.transpose(order)).transpose(back)
+        np.testing.assert_array_equal(pull_again(upstream)[0], pull(g)[0])
+    assert y.data.transpose(1, 2, 3, 0).flags.c_contiguous
+
+
+def test_a_compiled_gradient_finds_winners_with_the_maxima():
+    """In one call, with ties, NaN and padding as when each is sought alone."""
+    x = RNG.integers(0, 3, (4, 3, 9, 9)).astype(np.float64)
+    x[0, 0, 4, 4] = np.nan
+
+    def both(x):
+        record = gd.sum(y := gd.max_pool2d(x, 3, 2, 1)).backward(wrt=[x])
+        return y, record[x]
+
+    compiled = gd.compile(both)
+    for found, expected in zip(compiled(gd.variable(x)), both(gd.variable(x)), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_integers_are_compared_as_integers():
     x = np.array([[[[2**53, 2**53 + 1]]]])
     assert gd.max_pool2d(x, (1, 2)).tolist() == [[[[2**53 + 1]]]]
