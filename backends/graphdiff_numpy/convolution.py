@@ -35,7 +35,6 @@ from graphdiff_numpy.winograd import Tiles, suits
 Array = np.ndarray[Any, Any]
 _FEW = 16  # channels of the input
 _NARROW = 128  # filters: BLAS is faster with the patches in front
-_LEAST = 256  # places to sum over in one product
 
 
 def conv2d(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
@@ -138,7 +137,8 @@ def _correlate(x: Array, g: Array, f: Filter, out: Array) -> None:
         return
     channels, filters, images = len(x), len(g), x.shape[3]
     method = _method(f, channels, filters, images, x.dtype)
-    parts = method.blocks(f, images, channels, filters, least=max(_LEAST, filters))
+    # A part of the sum has as many elements as the filters: the matrices should not have fewer.
+    parts = method.blocks(f, images, channels, filters, least=filters)
     narrow = filters <= _NARROW
 
     def work(start: int, stop: int) -> Array:

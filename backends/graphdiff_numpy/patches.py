@@ -69,15 +69,15 @@ class Block:
         return planes[:, self.h0 : self.h1, self.v0 : self.v1]
 
 
-def blocks(f: Filter, images: int, elements: int, least: int = _COLUMNS, unit: int = 1) -> list[Block]:
+def blocks(f: Filter, images: int, elements: int, least: int = 0, unit: int = 1) -> list[Block]:
     """All places, in blocks whose matrices have so many elements in a column.
 
     Args:
-        least: columns of a block, if there are as many.
+        least: columns of a block that pay, if there are as many.
         unit: output rows that share a column; blocks start at multiples of it.
     """
     rows, across = f.places
-    columns = max(_BLOCK // elements, least)
+    columns = max(_BLOCK // elements, _COLUMNS, least)
     height = unit * _even(-(-rows // unit), columns // (across * images))
     width = across if height > unit else _even(across, columns // images)
     # Downwards, so that most rows under a block are in the cache from the block before.
@@ -105,7 +105,8 @@ class Scratch:
         flat = self._known.get(name)
         if flat is None or flat.size < size:
             flat = self._known[name] = np.empty(size, np.uint8)
-        return flat[:size].view(dtype).reshape(shape)
+        result: Array = flat[:size].view(dtype).reshape(shape)
+        return result
 
 
 _idle: list[Scratch] = []
@@ -131,7 +132,7 @@ class Patches:
     """
 
     @staticmethod
-    def blocks(f: Filter, images: int, channels: int, filters: int, least: int = _COLUMNS) -> list[Block]:
+    def blocks(f: Filter, images: int, channels: int, filters: int, least: int = 0) -> list[Block]:
         return blocks(f, images, channels * f.size + filters, least)
 
     @staticmethod

@@ -39,7 +39,7 @@ class Tiles:
     four matrices for each one there."""
 
     @staticmethod
-    def blocks(f: Filter, images: int, channels: int, filters: int, least: int = 256) -> list[Block]:
+    def blocks(f: Filter, images: int, channels: int, filters: int, least: int = 0) -> list[Block]:
         return blocks(f, images, 4 * ((f.kernel[1] + 1) * channels + filters), least, unit=2)
 
     @staticmethod
