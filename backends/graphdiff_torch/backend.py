@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,11 @@ from graphdiff.backend import Backend
 from graphdiff.dtypes import DType
 from graphdiff.errors import BackendError
 from graphdiff.graph import Shape, TensorSpec
+from graphdiff.kernels import Kernels
+
+if TYPE_CHECKING:
+    from graphdiff.compile.executable import Executable
+    from graphdiff.compile.program import Program
 
 Array = Any
 _MOST_CONSTANTS = 4096
@@ -41,11 +46,12 @@ class TorchBackend(Backend):
     """
 
     name = "torch"
+    modes = ("auto", "aten")
 
     def __init__(self, device: str = "cpu", *, tf32: bool = False, deterministic: bool = False) -> None:
-        arrays, table, resolved = _torch_side()
+        arrays, kernels, devices = _torch_side()
         self._arrays = arrays
-        self._place = resolved(device)
+        self._place = devices.resolve(device)
         self.device = str(self._place)
         self.options = {"tf32": tf32, "deterministic": deterministic}
         self._constants: dict[Any, Array] = {}
@@ -55,7 +61,20 @@ class TorchBackend(Backend):
                 "deterministic products on CUDA need a fixed workspace",
                 fix=f"set the environment variable CUBLAS_WORKSPACE_CONFIG={_WORKSPACES[0]} before starting",
             )
-        self.kernels = table(tf32=tf32 if on_cuda else None, deterministic=deterministic)
+        self.settings = devices.Settings(tf32=tf32 if on_cuda else None, deterministic=deterministic)
+        self._bare = kernels.kernels()
+        self._built_in = kernels.under(self.settings, self._bare)
+        self.kernels = dict(self._built_in)
+
+    @property
+    def untouched(self) -> Kernels:
+        """The built-in kernels that nobody has replaced, under torch's settings as they are."""
+        return {n: self._bare[n] for n, kernel in self._built_in.items() if self.kernels.get(n) is kernel}
+
+    def lower(self, program: Program, mode: str) -> Executable:
+        from graphdiff_torch.lowering import lower
+
+        return lower(program, self, mode)
 
     def asarray(self, value: Any, dtype: DType | None = None, *, copy: bool = False) -> Array:
         """An array from a torch tensor, an array of any library, nested lists or a scalar.
@@ -95,13 +114,11 @@ class TorchBackend(Backend):
 
 
 def _torch_side() -> tuple[Any, Any, Any]:
-    """What needs torch: conversions, the kernel table, the finding of devices."""
+    """What needs torch: conversions, kernels, devices."""
     try:
-        from graphdiff_torch import arrays
-        from graphdiff_torch.devices import resolve
-        from graphdiff_torch.kernels import kernels
+        from graphdiff_torch import arrays, devices, kernels
     except ModuleNotFoundError as problem:
         if problem.name != "torch":
             raise
         raise BackendError("torch is not installed", fix='pip install "graphdiff[torch]"') from None
-    return arrays, kernels, resolve
+    return arrays, kernels, devices

@@ -50,7 +50,7 @@ def _cuda(device: torch.device) -> torch.device:
 
 
 class Settings:
-    """torch's settings of the process, made ours for the time of one kernel.
+    """torch's settings of the process, made ours for the time of one kernel or one program.
 
     Args:
         tf32: whether CUDA may round float32 operands to TF32; ``None`` leaves that as it is.
@@ -67,6 +67,8 @@ class Settings:
 
     def around(self, kernel: Callable[..., Array]) -> Callable[..., Array]:
         """The kernel, with these settings while it runs."""
+        if not self.needed:
+            return kernel
 
         def run(*arrays: Array, **params: Any) -> Array:
             before = _state()

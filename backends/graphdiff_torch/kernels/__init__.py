@@ -20,17 +20,14 @@ _SENSITIVE = frozenset(
 )
 
 
-def kernels(*, tf32: bool | None, deterministic: bool) -> Kernels:
-    """Primitive name -> kernel.
-
-    Args:
-        tf32: whether CUDA may use TF32; ``None`` where the question does not arise.
-        deterministic: whether only deterministic kernels may run.
-    """
+def kernels() -> Kernels:
+    """Primitive name -> kernel, under torch's settings as they are."""
     table = shared_kernels(NAMESPACE)
     for own in (ELEMENTWISE, REDUCTIONS, SHAPES, INDEXING, LABELS, LINEAR, CONVOLUTIONS, POOLING, RANDOM):
         table |= own
-    settings = Settings(tf32=tf32, deterministic=deterministic)
-    if not settings.needed:
-        return table
+    return table
+
+
+def under(settings: Settings, table: Kernels) -> Kernels:
+    """The kernels, with these settings while one runs that depends on them."""
     return {name: settings.around(k) if name in _SENSITIVE else k for name, k in table.items()}

@@ -15,7 +15,7 @@ Shape = tuple[int, ...]
 Padding = tuple[tuple[int, int], ...]
 
 
-def _even(padding: Padding) -> Shape | None:
+def even_padding(padding: Padding) -> Shape | None:
     """The padding per axis where both sides have the same, which is what torch's kernels take."""
     return tuple(before for before, _ in padding) if all(a == b for a, b in padding) else None
 
@@ -39,7 +39,7 @@ def _conv2d(x: Array, w: Array, stride: Shape, padding: Padding, dilation: Shape
     if not x.numel() or not w.numel():  # torch does not know what comes of no channels
         sizes = output_sizes(x.shape[2:], w.shape[2:], stride, padding, dilation)
         return x.new_zeros((x.shape[0], w.shape[0], *sizes))
-    even = _even(padding)
+    even = even_padding(padding)
     if even is None:
         x, even = _padded(x, padding), (0, 0)
     return torch.conv2d(x, w, None, stride, even, dilation, groups)
@@ -70,7 +70,7 @@ def _input_grad(
 ) -> Array:
     if not g.numel() or not w.numel():
         return g.new_zeros(input_shape)
-    even, shape = _even(padding), input_shape
+    even, shape = even_padding(padding), input_shape
     if even is None:
         sizes = zip(input_shape[2:], padding, strict=True)
         shape = (*input_shape[:2], *(n + before + after for n, (before, after) in sizes))
@@ -93,7 +93,7 @@ def _weight_grad(
 ) -> Array:
     if not g.numel() or not x.numel():
         return g.new_zeros(weight_shape)
-    even = _even(padding)
+    even = even_padding(padding)
     if even is None:
         x, even = _padded(x, padding), (0, 0)
     settings = (stride, even, dilation, groups)

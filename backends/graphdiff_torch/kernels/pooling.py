@@ -34,7 +34,7 @@ def _places(size: Pair, window: Pair, stride: Pair, padding: Padding, dilation: 
 
 
 @lru_cache(4096)
-def _native(size: Pair, window: Pair, stride: Pair, padding: Padding, dilation: Pair) -> _Native | None:
+def torch_settings(size: Pair, window: Pair, stride: Pair, padding: Padding, dilation: Pair) -> _Native | None:
     wanted = _places(size, window, stride, padding, dilation)
     before = (padding[0][0], padding[1][0])
     if any(2 * p > k for p, k in zip(before, window, strict=True)) or not all(size):
@@ -79,14 +79,14 @@ def _lowest(x: Array) -> float:
 
 
 def _max_pool2d(x: Array, window: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Array:
-    native = _native(x.shape[-2:], window, stride, padding, dilation) if x.is_floating_point() else None
+    native = torch_settings(x.shape[-2:], window, stride, padding, dilation) if x.is_floating_point() else None
     if native is None or not x.numel():
         return _windows(x, window, stride, padding, dilation, _lowest(x)).amax(-1)
     return torch.max_pool2d(x, window, stride, native.padding, dilation, native.ceil)
 
 
 def _window_argmax(x: Array, window: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Array:
-    native = _native(x.shape[-2:], window, stride, padding, dilation) if x.is_floating_point() else None
+    native = torch_settings(x.shape[-2:], window, stride, padding, dilation) if x.is_floating_point() else None
     if native is None or not x.numel():
         return _found_among_windows(x, window, stride, padding, dilation)
     return torch.ops.aten.max_pool2d_with_indices(x, window, stride, native.padding, dilation, native.ceil)[1]
@@ -122,7 +122,7 @@ def _window_scatter(g: Array, index: Array, shape: Pair) -> Array:
 def _window_sum(x: Array, window: Pair, stride: Pair, padding: Padding) -> Array:
     if not x.is_floating_point() or not x.numel():
         return _windows(x, window, stride, padding, (1, 1), 0).sum(-1, dtype=x.dtype)
-    native = _native(x.shape[-2:], window, stride, padding, (1, 1))
+    native = torch_settings(x.shape[-2:], window, stride, padding, (1, 1))
     if native is None:
         x, native = _padded(x, padding, 0), _Native((0, 0), False)
     return torch.nn.functional.avg_pool2d(x, window, stride, native.padding, native.ceil, True, 1)
@@ -134,7 +134,7 @@ def _window_spread(g: Array, window: Pair, stride: Pair, padding: Padding, shape
     if not g.numel():
         return g.new_zeros((*g.shape[:-2], *shape))
     (top, bottom), (left, right) = padding
-    native, size = _native(shape, window, stride, padding, (1, 1)), shape
+    native, size = torch_settings(shape, window, stride, padding, (1, 1)), shape
     if native is None:
         size, native_padding, ceil = (top + shape[0] + bottom, left + shape[1] + right), (0, 0), False
     else:
