@@ -90,3 +90,9 @@ def to_numpy(array: Array) -> np.ndarray[Any, Any]:
     """See :meth:`TorchBackend.to_numpy`."""
     host = array.cpu()
     return (host.float() if host.dtype is torch.bfloat16 else host).numpy()  # type: ignore[no-any-return]
+
+
+def wait(device: torch.device) -> None:
+    """See :meth:`TorchBackend.wait`."""
+    if device.type != "cpu":
+        getattr(torch, device.type).synchronize()

@@ -46,7 +46,7 @@ class TorchBackend(Backend):
     """
 
     name = "torch"
-    modes = ("auto", "aten")
+    modes = ("auto", "aten", "inductor", "cudagraphs")
 
     def __init__(self, device: str = "cpu", *, tf32: bool = False, deterministic: bool = False) -> None:
         arrays, kernels, devices = _torch_side()
@@ -70,6 +70,10 @@ class TorchBackend(Backend):
     def untouched(self) -> Kernels:
         """The built-in kernels that nobody has replaced, under torch's settings as they are."""
         return {n: self._bare[n] for n, kernel in self._built_in.items() if self.kernels.get(n) is kernel}
+
+    def wait(self) -> None:
+        """Return when the device has done all that it was given."""
+        self._arrays.wait(self._place)
 
     def lower(self, program: Program, mode: str) -> Executable:
         from graphdiff_torch.lowering import lower

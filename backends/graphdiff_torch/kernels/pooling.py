@@ -34,7 +34,9 @@ def _places(size: Pair, window: Pair, stride: Pair, padding: Padding, dilation: 
 
 
 @lru_cache(4096)
-def torch_settings(size: Pair, window: Pair, stride: Pair, padding: Padding, dilation: Pair) -> _Native | None:
+def torch_settings(
+    size: Pair, window: Pair, stride: Pair, padding: Padding, dilation: Pair
+) -> _Native | None:
     wanted = _places(size, window, stride, padding, dilation)
     before = (padding[0][0], padding[1][0])
     if any(2 * p > k for p, k in zip(before, window, strict=True)) or not all(size):
@@ -79,14 +81,18 @@ def _lowest(x: Array) -> float:
 
 
 def _max_pool2d(x: Array, window: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Array:
-    native = torch_settings(x.shape[-2:], window, stride, padding, dilation) if x.is_floating_point() else None
+    native = (
+        torch_settings(x.shape[-2:], window, stride, padding, dilation) if x.is_floating_point() else None
+    )
     if native is None or not x.numel():
         return _windows(x, window, stride, padding, dilation, _lowest(x)).amax(-1)
     return torch.max_pool2d(x, window, stride, native.padding, dilation, native.ceil)
 
 
 def _window_argmax(x: Array, window: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Array:
-    native = torch_settings(x.shape[-2:], window, stride, padding, dilation) if x.is_floating_point() else None
+    native = (
+        torch_settings(x.shape[-2:], window, stride, padding, dilation) if x.is_floating_point() else None
+    )
     if native is None or not x.numel():
         return _found_among_windows(x, window, stride, padding, dilation)
     return torch.ops.aten.max_pool2d_with_indices(x, window, stride, native.padding, dilation, native.ceil)[1]

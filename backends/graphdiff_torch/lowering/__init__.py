@@ -1,4 +1,9 @@
-"""Programs to executables of torch."""
+"""Programs to executables of torch, in several modes.
+
+``aten`` is straight-line calls, in the faster memory layout of those worth trying; ``inductor`` goes
+through torch's compiler; ``cudagraphs`` records the calls once and replays them on the GPU; ``auto`` chooses
+between what starts at once: aten, and on CUDA cudagraphs too.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +13,27 @@ from graphdiff.compile.executable import Executable
 from graphdiff.compile.program import Program
 from graphdiff_torch.lowering.aten import Aten
 from graphdiff_torch.lowering.choice import Choice
+from graphdiff_torch.lowering.cuda_graphs import CudaGraphs
+from graphdiff_torch.lowering.inductor import Inductor
 from graphdiff_torch.lowering.layout import layouts
 
 if TYPE_CHECKING:
     from graphdiff_torch.backend import TorchBackend
 
-MODES = ("auto", "aten")
-
 
 def lower(program: Program, backend: TorchBackend, mode: str) -> Executable:
-    """The executable of a program in one of the modes."""
-    return Choice({str(layout): Aten(program, backend, layout) for layout in layouts(program)})
+    """The executable of a program in one of the backend's modes.
+
+    Raises:
+        BackendError: a mode for which something is missing here.
+    """
+    tried = layouts(program)
+    if mode == "inductor":
+        return Inductor(program, backend, tried[-1])
+    found: dict[str, Executable] = {}
+    for layout in tried:
+        if mode != "cudagraphs":
+            found[f"aten, {layout}"] = Aten(program, backend, layout)
+        if mode == "cudagraphs" or (mode == "auto" and backend.device.startswith("cuda")):
+            found[f"cudagraphs, {layout}"] = CudaGraphs(program, backend, layout)
+    return Choice(found, backend.wait) if len(found) > 1 else next(iter(found.values()))

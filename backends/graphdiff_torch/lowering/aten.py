@@ -49,9 +49,10 @@ class Aten:
         table = {**backend.untouched, **FUSED}
         program, groups = with_updates(program, _roots(program, table))
         program = fused(program, table)
-        overwritten = [i for group in groups for u in group.updates for i in u.overwritten]
+        # A velocity lies in memory as its parameter does: one call walks through both.
+        overwritten = {i: layout.of(u.operands[1]) for g in groups for u in g.updates for i in u.overwritten}
         place = {i: k for k, i in enumerate(program.inputs)}
-        self._state = State({place[i]: layout.of(i) for i in overwritten})
+        self._state = State({place[i]: order for i, order in overwritten.items()})
         self._converted = [(place[i], layout.of(i)) for i in layout.converted if i not in overwritten]
         generated = _generated(program, backend, table, groups)
         self._run = backend.settings.around(generated.run)

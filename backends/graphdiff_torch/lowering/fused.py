@@ -62,7 +62,11 @@ def _softmax_less_one_hot(logits: Array, labels: Array) -> Array:
 
 
 def descend(
-    lr: Array, parameters: Sequence[Array], gradients: Sequence[Array], velocities: Sequence[Array], momentum: float
+    lr: Array,
+    parameters: Sequence[Array],
+    gradients: Sequence[Array],
+    velocities: Sequence[Array],
+    momentum: float,
 ) -> list[Array]:
     """SGD in place, all parameters in one call; returns them, then their velocities.
 

@@ -53,6 +53,7 @@ ELEMENTWISE: dict[str, Callable[..., Array]] = {
 # The same where no operand may be given.
 OTHERS: dict[str, Callable[..., Array]] = {"matmul": torch.mm, "addmm": torch.addmm}
 
+
 class Memory:
     """A plan for one program.
 
@@ -135,4 +136,3 @@ class Memory:
 
 def _empty(spec: TensorSpec) -> Array:
     return torch.empty(spec.shape, dtype=TORCH[spec.dtype])
-

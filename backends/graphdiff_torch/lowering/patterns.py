@@ -31,16 +31,23 @@ Array = Any
 def _is_linear(found: Found) -> bool:
     x, y, b = (found.values[letter].spec for letter in "xyb")
     alike = x.dtype is y.dtype is b.dtype and x.dtype.is_floating
-    return alike and len(x.shape) == len(y.shape) == 2 >= len(b.shape) and found.nodes["add"].spec.shape == (
-        x.shape[0],
-        y.shape[1],
+    return (
+        alike
+        and len(x.shape) == len(y.shape) == 2 >= len(b.shape)
+        and found.nodes["add"].spec.shape
+        == (
+            x.shape[0],
+            y.shape[1],
+        )
     )
 
 
 def _has_bias(found: Found) -> bool:
     x, w, b = (found.values[letter].spec for letter in "xwb")
     stretched = found.nodes["reshape"].spec.shape
-    per_channel = b.shape == w.shape[:1] and stretched[-3:] == (*w.shape[:1], 1, 1) and b.size == stretched[-3]
+    per_channel = (
+        b.shape == w.shape[:1] and stretched[-3:] == (*w.shape[:1], 1, 1) and b.size == stretched[-3]
+    )
     return per_channel and _plain(x, w) and even_padding(found.params["padding"]) is not None
 
 
@@ -123,16 +130,22 @@ def _convolved(*specs: TensorSpec, padding: Any, **params: Any) -> bool:
 
 def _fits(*specs: TensorSpec, **params: Any) -> bool:
     shapes = [s.shape for s in specs]
-    return all(params[name] in shapes for name in ("input_shape", "weight_shape") if name in params and len(specs) == 3)
+    return all(
+        params[name] in shapes
+        for name in ("input_shape", "weight_shape")
+        if name in params and len(specs) == 3
+    )
 
 
 JOINTS = (
-    Joint(
-        {"conv2d_input_grad": "gw", "conv2d_weight_grad": "xg", "sum": "g"}, _all_gradients, _convolved
-    ),
+    Joint({"conv2d_input_grad": "gw", "conv2d_weight_grad": "xg", "sum": "g"}, _all_gradients, _convolved),
     Joint({"conv2d_weight_grad": "xg", "sum": "g"}, _weight_and_bias, _convolved),
     Joint({"conv2d_input_grad": "gw", "conv2d_weight_grad": "xg"}, _both_gradients, _convolved),
-    Joint({"max_pool2d": "x", "max_pool_indices": "x"}, pooled_with_indices, lambda x, **settings: native_pool(x, settings)),
+    Joint(
+        {"max_pool2d": "x", "max_pool_indices": "x"},
+        pooled_with_indices,
+        lambda x, **settings: native_pool(x, settings),
+    ),
 )
 
 
