@@ -6,6 +6,7 @@ Labels are not looked at, as on CUDA: what comes of those out of range is NaN.
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,9 @@ class Inductor:
             given[k] = given[k].contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
             if self._compiled is None:
-                self._compiled = self._backend.settings.around(self._compile(given))
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of what torch's compiler does inside
+                    self._compiled = self._backend.settings.around(self._compile(given))
             return self._compiled(given)
 
     def _functional(self) -> Any:
