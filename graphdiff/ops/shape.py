@@ -42,7 +42,7 @@ def _reshape_spec(x: TensorSpec, shape: Shape) -> TensorSpec:
     return TensorSpec(shape, x.dtype)
 
 
-_reshape = Primitive(
+reshaped = Primitive(
     "reshape",
     spec=_reshape_spec,
     vjp=(lambda g, out, x, shape: reshape(g, x.shape),),
@@ -70,7 +70,7 @@ def reshape(x: Any, shape: Any) -> Tensor:
             fix="use one -1 at most, and sizes whose product divides the number of elements",
         )
         raise located(error, "reshape", x)
-    return x if sizes == x.shape else _reshape(x, shape=sizes)
+    return x if sizes == x.shape else reshaped(x, shape=sizes)
 
 
 def expand_dims(x: Any, axis: Any) -> Tensor:

@@ -29,28 +29,26 @@ def _batch_norm(x: gd.Tensor, weight: gd.Tensor, bias: gd.Tensor, eps: float) ->
     return _normalised(x, eps) * _per_channel(weight) + _per_channel(bias)
 
 
-def _input_vjp(
-    g: gd.Tensor, out: gd.Tensor, x: gd.Tensor, weight: gd.Tensor, bias: gd.Tensor, eps: float
-) -> gd.Tensor:
+def _input_grad(g: gd.Tensor, x: gd.Tensor, weight: gd.Tensor, eps: float) -> gd.Tensor:
     unit = _normalised(x, eps)
     centred = g - gd.mean(g, _AXES, keepdims=True) - unit * gd.mean(g * unit, _AXES, keepdims=True)
     return centred * (_per_channel(weight) / _deviation(x, eps))
 
 
-def _weight_vjp(
-    g: gd.Tensor, out: gd.Tensor, x: gd.Tensor, weight: gd.Tensor, bias: gd.Tensor, eps: float
-) -> gd.Tensor:
+def _weight_grad(g: gd.Tensor, x: gd.Tensor, eps: float) -> gd.Tensor:
     return gd.sum(g * _normalised(x, eps), _AXES)
 
 
-def _bias_vjp(g: gd.Tensor, *_: gd.Tensor, eps: float) -> gd.Tensor:
-    return gd.sum(g, _AXES)
-
-
+input_grad = gd.Composite("batch_norm_input_grad", _input_grad, symbol="BNᵀ")
+weight_grad = gd.Composite("batch_norm_weight_grad", _weight_grad, symbol="Σ∇·x̂")
 batch_norm = gd.Composite(
     "batch_norm",
     _batch_norm,
-    vjp=(_input_vjp, _weight_vjp, _bias_vjp),
+    vjp=(
+        lambda g, out, x, weight, bias, eps: input_grad(g, x, weight, eps=eps),
+        lambda g, out, x, weight, bias, eps: weight_grad(g, x, eps=eps),
+        lambda g, *_, eps: gd.sum(g, _AXES),
+    ),
     unify=slice(None),
     formula=("γ/σ · (∇ − mean ∇ − x̂ · mean(∇·x̂)) / ∇", "x̂", "1"),
     symbol="BN",

@@ -489,3 +489,37 @@ def test_settings_hold_for_a_whole_program(monkeypatch):
     assert seen[-1]
     assert not torch.are_deterministic_algorithms_enabled()
     assert get_backend("torch").options["deterministic"] is False
+
+
+def normed(x, w, norm):
+    y = gd.relu(norm(gd.conv2d(x, w)))
+    z = norm(gd.sin(x)) + gd.mean(x, (0, 2, 3), keepdims=True)
+    return gd.sum(y * y) + gd.sum(z * gd.var(x))
+
+
+@pytest.mark.parametrize("wanted", ["all", "parameters", "input", "value"])
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_and_its_statistics_equal_eager(wanted, training):
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(4, 3, 5, 5)), rng.normal(size=(3, 3, 1, 1))
+
+    def outcome(compiled):
+        norm = gd.layers.BatchNorm2d(3, dtype="float64").train(training)
+        norm.weight.assign([0.5, 2.0, -1.0])
+
+        def step(x, w):
+            loss = normed(x, w, norm)
+            by = {"all": [x, w, *norm.parameters()], "parameters": norm.parameters(), "input": [x]}
+            back = loss.backward(wrt=by[wanted]) if wanted in by else {}
+            return [loss, *(back[t] for t in by.get(wanted, ()))]
+
+        run = gd.compile(step) if compiled else step
+        for _ in range(3):
+            results = run(*(gd.tensor(a) if compiled else gd.variable(a) for a in (x, w)))
+        return [*results, *(cell for _, cell in norm.named_cells())], run
+
+    (found, run), (expected, _) = outcome(True), outcome(False)
+    for one, two in zip(found, expected, strict=True):
+        close(one, two, 1e-8)
+    if training and wanted == "all":
+        assert run.source.count("batch_norm") == run.source.count("k_batch_norm") == 0  # joint calls all

@@ -9,6 +9,7 @@ from graphdiff_torch.kernels.elementwise import ELEMENTWISE, NAMESPACE
 from graphdiff_torch.kernels.indexing import INDEXING
 from graphdiff_torch.kernels.labels import LABELS
 from graphdiff_torch.kernels.linear import LINEAR
+from graphdiff_torch.kernels.normalization import NORMALIZATION
 from graphdiff_torch.kernels.pooling import POOLING
 from graphdiff_torch.kernels.random import RANDOM
 from graphdiff_torch.kernels.reduction import REDUCTIONS
@@ -16,14 +17,34 @@ from graphdiff_torch.kernels.shape import SHAPES
 
 # Kernels whose rounding or order of sums depends on torch's settings.
 _SENSITIVE = frozenset(
-    {"matmul", "einsum", "scatter_add", "index_update", "cumsum", "window_scatter", *CONVOLUTIONS}
+    {
+        "matmul",
+        "einsum",
+        "scatter_add",
+        "index_update",
+        "cumsum",
+        "window_scatter",
+        *CONVOLUTIONS,
+        *NORMALIZATION,
+    }
 )
 
 
 def kernels() -> Kernels:
     """Primitive name -> kernel, under torch's settings as they are."""
     table = shared_kernels(NAMESPACE)
-    for own in (ELEMENTWISE, REDUCTIONS, SHAPES, INDEXING, LABELS, LINEAR, CONVOLUTIONS, POOLING, RANDOM):
+    for own in (
+        ELEMENTWISE,
+        REDUCTIONS,
+        SHAPES,
+        INDEXING,
+        LABELS,
+        LINEAR,
+        CONVOLUTIONS,
+        POOLING,
+        NORMALIZATION,
+        RANDOM,
+    ):
         table |= own
     return table
 

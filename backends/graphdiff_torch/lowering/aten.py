@@ -24,6 +24,7 @@ from graphdiff.compile.executable import (
 from graphdiff.compile.joint import joined
 from graphdiff.compile.program import Program
 from graphdiff.graph import Node
+from graphdiff_torch.lowering.batch_norm import STATISTICS, batch_norms
 from graphdiff_torch.lowering.fused import FUSED, descend
 from graphdiff_torch.lowering.layout import Layout
 from graphdiff_torch.lowering.matching import replaced
@@ -46,7 +47,7 @@ class Aten:
     """
 
     def __init__(self, program: Program, backend: TorchBackend, layout: Layout) -> None:
-        table = {**backend.untouched, **FUSED}
+        table = {**backend.untouched, **FUSED, **STATISTICS}
         program, groups = with_updates(program, _roots(program, table))
         program = fused(program, table)
         # A velocity lies in memory as its parameter does: one call walks through both.
@@ -55,7 +56,7 @@ class Aten:
         self._state = State({place[i]: order for i, order in overwritten.items()})
         self._converted = [(place[i], layout.of(i)) for i in layout.converted if i not in overwritten]
         generated = _generated(program, backend, table, groups)
-        self._run = backend.settings.around(generated.run)
+        self._run: Run = backend.settings.around(generated.run)
         self.source = generated.source
 
     @property
@@ -73,7 +74,9 @@ class Aten:
 def fused(program: Program, table: Mapping[str, Any]) -> Program:
     """The program with every pattern replaced whose kernels are torch's own."""
     known = [rule for rule in RULES if rule.find.names <= table.keys()]
-    return relus_by_result(replaced(max_pools_by_index(program, table), known), table)
+    for rewritten in (batch_norms, max_pools_by_index, relus_by_result):
+        program = rewritten(program, table)
+    return replaced(program, known)
 
 
 def _roots(program: Program, table: Mapping[str, Any]) -> dict[int, frozenset[int]]:

@@ -24,17 +24,18 @@ def _unknown(*specs: TensorSpec, **params: Any) -> TensorSpec:
     raise BackendError("a call of a lowered program has no shape rule")
 
 
-def _fused(name: str) -> Primitive:
+def fused(name: str) -> Primitive:
+    """A primitive of lowered programs."""
     return Primitive(name, spec=_unknown)
 
 
-ADDMM = _fused("addmm")
-BIASED_CONV2D = _fused("biased_conv2d")
-MAX_POOL_INDICES = _fused("max_pool_indices")
-MAX_POOL_GRAD = _fused("max_pool_grad")
-SOFTMAX_LESS_ONE_HOT = _fused("softmax_less_one_hot")
-SGD = _fused("sgd")
-VELOCITY = _fused("sgd_velocity")
+ADDMM = fused("addmm")
+BIASED_CONV2D = fused("biased_conv2d")
+MAX_POOL_INDICES = fused("max_pool_indices")
+MAX_POOL_GRAD = fused("max_pool_grad")
+SOFTMAX_LESS_ONE_HOT = fused("softmax_less_one_hot")
+SGD = fused("sgd")
+VELOCITY = fused("sgd_velocity")
 
 
 def pooled_with_indices(x: Array, **settings: Any) -> tuple[Array, Array]:

@@ -19,6 +19,7 @@ from graphdiff.errors import BackendError
 from graphdiff.graph import Node
 from graphdiff_torch.kernels.labels import UNSEEN
 from graphdiff_torch.lowering.aten import fused
+from graphdiff_torch.lowering.batch_norm import STATISTICS
 from graphdiff_torch.lowering.fused import FUSED
 from graphdiff_torch.lowering.layout import Layout
 from graphdiff_torch.lowering.patterns import JOINTS
@@ -40,7 +41,7 @@ class Inductor:
         if backend.device == "cpu":
             _need_compiler()
         self._backend = backend
-        self._table = {**backend.untouched, **FUSED, **UNSEEN}
+        self._table = {**backend.untouched, **FUSED, **STATISTICS, **UNSEEN}
         self._program = fused(program, self._table)
         place = {i: k for k, i in enumerate(program.inputs)}
         self._converted = [place[i] for i in layout.converted]

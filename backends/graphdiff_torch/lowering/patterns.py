@@ -14,6 +14,7 @@ from graphdiff.compile.program import Program
 from graphdiff.graph import Node, TensorSpec
 from graphdiff_torch.kernels.convolution import even_padding
 from graphdiff_torch.kernels.pooling import torch_settings
+from graphdiff_torch.lowering.batch_norm import NORMS
 from graphdiff_torch.lowering.fused import (
     ADDMM,
     BIASED_CONV2D,
@@ -138,6 +139,7 @@ def _fits(*specs: TensorSpec, **params: Any) -> bool:
 
 
 JOINTS = (
+    *NORMS,
     Joint({"conv2d_input_grad": "gw", "conv2d_weight_grad": "xg", "sum": "g"}, _all_gradients, _convolved),
     Joint({"conv2d_weight_grad": "xg", "sum": "g"}, _weight_and_bias, _convolved),
     Joint({"conv2d_input_grad": "gw", "conv2d_weight_grad": "xg"}, _both_gradients, _convolved),
