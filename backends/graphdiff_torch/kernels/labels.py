@@ -15,6 +15,8 @@ from graphdiff.kernels import Kernels
 from graphdiff_torch.arrays import TORCH
 
 Array = Any
+_EACH = 0  # no reduction
+_NEVER = -(1 << 63)  # the label for which torch's loss is 0: one that nobody gives
 
 
 def _outside(labels: Array, depth: int) -> Array:
@@ -56,8 +58,15 @@ def unseen_one_hot(labels: Array, depth: int, dtype: torch.dtype) -> Array:
 def _softmax_cross_entropy(logits: Array, labels: Array) -> Array:
     if labels.device.type == "cuda":
         return unseen_cross_entropy(logits, labels)
-    row = _seen(labels, logits.shape[-1]).unsqueeze(-1)
-    return torch.log_softmax(logits, -1).gather(-1, row).squeeze(-1).neg_()
+    depth = logits.shape[-1]
+    labels = labels.to(torch.int64)
+    scores = torch.log_softmax(logits, -1).reshape(-1, depth)
+    try:
+        losses = torch._C._nn.nll_loss_nd(scores, labels.reshape(-1), None, _EACH, _NEVER)
+    except IndexError:
+        _seen(labels, depth)  # says which
+        raise
+    return losses.reshape(labels.shape)
 
 
 def unseen_cross_entropy(logits: Array, labels: Array) -> Array:
