@@ -22,11 +22,12 @@ from graphdiff.interop.dlpack import from_dlpack
 from graphdiff.module import Module, Parameter
 from graphdiff.ops import *  # noqa: F403
 from graphdiff.ops import __all__ as _operations
+from graphdiff.ops.precision import autocast
 from graphdiff.plugins import Registry
 from graphdiff.primitive import Composite, Primitive
 from graphdiff.random import seed
 from graphdiff.tensor import Tensor, as_tensor, tensor, variable, variables
-from graphdiff.train import Trainer
+from graphdiff.train import LossScaler, Trainer
 
 __version__ = "0.1.0"
 
@@ -46,6 +47,7 @@ __all__ = [
     "DType",
     "Graph",
     "GraphdiffError",
+    "LossScaler",
     "Module",
     "Node",
     "Parameter",
@@ -56,6 +58,7 @@ __all__ = [
     "TensorSpec",
     "Trainer",
     "as_tensor",
+    "autocast",
     "backend",
     "checkpoint",
     "compile",

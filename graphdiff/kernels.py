@@ -12,6 +12,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from graphdiff.errors import DTypeError
+
 Array = Any
 Kernels = dict[str, Callable[..., Array]]
 
@@ -30,7 +32,10 @@ def _elementwise(xp: Any) -> Kernels:
     integers = _dtypes(xp, *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)))
 
     def cast(x: Array, dtype: str) -> Array:
-        return xp.astype(x, getattr(xp, dtype), copy=False)
+        known = getattr(xp, dtype, None)
+        if known is None:
+            raise DTypeError(f"this backend has no {dtype}", fix="use float16, or the torch backend")
+        return xp.astype(x, known, copy=False)
 
     def clip(x: Array, low: float, high: float) -> Array:
         low = min(low, high)  # the standard leaves crossed bounds open; the upper one wins

@@ -19,6 +19,7 @@ from graphdiff.errors import ArgumentError, DTypeError, ShapeError
 from graphdiff.graph import Shape, TensorSpec
 from graphdiff.ops import samples
 from graphdiff.ops.arrangement import pad
+from graphdiff.ops.precision import for_product
 from graphdiff.ops.shape import expand_dims, reshape, squeeze
 from graphdiff.ops.spatial import (
     AXES,
@@ -205,7 +206,7 @@ def conv1d(
 
 
 def _convolved(operation: str, x: Any, w: Any, bias: Any, options: tuple[Any, ...], rank: int) -> Tensor:
-    x, w = as_tensor(x), as_tensor(w)
+    x, w = for_product(as_tensor(x), as_tensor(w))
     stride, padding, dilation, groups, rounding = options
     with locating(operation, x, w):
         stride, dilation = integers("stride", stride, rank), integers("dilation", dilation, rank)
@@ -286,7 +287,7 @@ def conv_transpose1d(
 
 
 def _transposed(operation: str, x: Any, w: Any, bias: Any, options: tuple[Any, ...], rank: int) -> Tensor:
-    x, w = as_tensor(x), as_tensor(w)
+    x, w = for_product(as_tensor(x), as_tensor(w))
     stride, padding, extra, groups, dilation = options
     with locating(operation, x, w):
         stride, dilation = integers("stride", stride, rank), integers("dilation", dilation, rank)

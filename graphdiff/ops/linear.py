@@ -11,6 +11,7 @@ from graphdiff.graph import TensorSpec
 from graphdiff.ops import samples
 from graphdiff.ops.common import as_tensors, broadcast_shapes, located, normalize_axis
 from graphdiff.ops.indexing import diagonal
+from graphdiff.ops.precision import for_product
 from graphdiff.ops.reduction import sum
 from graphdiff.ops.shape import broadcast_to, expand_dims, reshape, squeeze, swapaxes, transpose
 from graphdiff.primitive import EachOperand, Primitive
@@ -56,7 +57,7 @@ def matmul(x: Any, y: Any) -> Tensor:
     Raises:
         ShapeError: inner sizes that differ, or an operand without axes.
     """
-    x, y = as_tensors(x, y)
+    x, y = for_product(*as_tensors(x, y))
     if not x.ndim or not y.ndim:
         raise located(ShapeError("a scalar has no matrix product", fix="use *"), "matmul", x, y)
     a = expand_dims(x, 0) if x.ndim == 1 else x
@@ -169,7 +170,7 @@ def einsum(subscripts: str, *operands: Any) -> Tensor:
         ArgumentError: subscripts that cannot be read or do not match the number of operands.
         ShapeError: axes that do not match.
     """
-    tensors = [*as_tensors(*operands)]
+    tensors = [*for_product(*as_tensors(*operands))]
     try:
         terms, result = _explicit(subscripts, [x.ndim for x in tensors])
     except ValueError as problem:

@@ -54,11 +54,14 @@ class Optimizer(ABC):
         ``lr`` is a scalar of the parameter's dtype.
         """
 
-    def step(self, module: Module, gradients: Backward | Mapping[str, Tensor]) -> None:
+    def step(
+        self, module: Module, gradients: Backward | Mapping[str, Tensor], *, when: Tensor | None = None
+    ) -> None:
         """Give every parameter of the module that has a gradient its new value.
 
         Args:
             gradients: what ``backward()`` returned, or parameter path -> gradient.
+            when: a boolean without axes; where it is false, parameters and state stay as they are.
 
         Raises:
             ArgumentError: a name that no parameter has.
@@ -78,7 +81,7 @@ class Optimizer(ABC):
                 if key in gradients:
                     new += self._updated(parameter, gradients[key], self._cells(name, parameter))
             for cell, value in new:
-                cell.assign(value)
+                cell.assign(value if when is None else ops.where(when, value, cell))
 
     def _updated(
         self, parameter: Cell, gradient: Tensor, cells: dict[str, Cell]

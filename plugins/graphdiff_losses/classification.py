@@ -8,6 +8,7 @@ from typing import Any
 import graphdiff as gd
 from graphdiff.errors import ArgumentError, DTypeError, ShapeError
 from graphdiff.ops.common import located
+from graphdiff.ops.precision import for_loss
 
 _REDUCTIONS: dict[str, Callable[[gd.Tensor], gd.Tensor]] = {
     "mean": gd.mean,
@@ -98,7 +99,7 @@ def hinge(scores: Any, labels: Any, *, margin: float = 1.0, reduction: str = "me
 
 
 def _checked(operation: str, scores: Any, labels: Any, reduction: str) -> tuple[gd.Tensor, gd.Tensor]:
-    scores, labels = gd.as_tensor(scores), gd.as_tensor(labels)
+    scores, labels = for_loss(gd.as_tensor(scores)), gd.as_tensor(labels)
     if not labels.dtype.is_integer:
         error: gd.GraphdiffError = DTypeError(
             f"labels are {labels.dtype}, not integers", fix="give class numbers: labels.astype('int64')"

@@ -1,0 +1,75 @@
+"""Loss scaling: gradients of float16 kept from vanishing."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from graphdiff import context, ops
+from graphdiff.autodiff import Backward
+from graphdiff.cell import Cell
+from graphdiff.errors import ArgumentError
+from graphdiff.module import Module
+from graphdiff.tensor import Tensor
+from graphdiff.train.optimizer import Optimizer
+
+
+class LossScaler:
+    """Multiplies the loss before the backward pass and divides the gradients after it. A step whose gradients
+    are not all finite is left out and the scale lowered; after many good steps it is raised (Micikevicius et
+    al. 2018, section 3.2). All of it are graph operations, so a compiled step need not look at any value::
+
+        with gd.autocast("float16"):
+            loss = loss_of(model(x), y)
+        back = scaler.scaled(loss).backward(wrt=model.parameters())
+        scaler.step(optimizer, model, back)
+
+    Args:
+        scale: the first factor.
+        growth: what the factor is multiplied by after ``interval`` good steps in a row, and divided by after
+            a bad one.
+        interval: in steps.
+
+    Raises:
+        ArgumentError: a scale not above 0, a growth not above 1, or an interval below 1.
+    """
+
+    def __init__(self, scale: float = 2.0**16, *, growth: float = 2.0, interval: int = 2000) -> None:
+        if not scale > 0 or not growth > 1 or interval < 1:
+            raise ArgumentError(
+                f"LossScaler(scale={scale}, growth={growth}, interval={interval}) does not scale",
+                fix="give scale > 0, growth > 1 and interval ≥ 1",
+            )
+        self.growth = growth
+        self.interval = interval
+        self._scale = Cell(float(scale), "float32", name="loss scale")
+        self._good = Cell(0, "int64", name="good steps")
+
+    @property
+    def scale(self) -> float:
+        """The present factor."""
+        return float(self._scale.item())
+
+    def scaled(self, loss: Tensor) -> Tensor:
+        """The loss to run backward from."""
+        return loss * ops.cast(self._scale, loss.dtype)
+
+    def step(self, optimizer: Optimizer, module: Module, gradients: Backward) -> Tensor:
+        """Let the optimizer step with the gradients as they would be without a scale, if all are finite.
+
+        Returns:
+            Whether it did, a boolean tensor without axes.
+        """
+        with context.no_grad(), context.role("update"):
+            unscaled = {
+                name: gradients[p] / ops.cast(self._scale, p.dtype)
+                for name, p in module.named_parameters()
+                if p in gradients
+            }
+            finite = reduce(ops.logical_and, (ops.isfinite(ops.sum(g * 0)) for g in unscaled.values()))
+            optimizer.step(module, unscaled, when=finite)
+            good = ops.where(finite, self._good + 1, 0)
+            grown = good >= self.interval
+            raised = ops.where(grown, self._scale * self.growth, self._scale)
+            self._scale.assign(ops.where(finite, raised, self._scale / self.growth))
+            self._good.assign(ops.where(grown, 0, good))
+        return finite
