@@ -51,7 +51,18 @@ def _from_host(array: np.ndarray[Any, Any], dtype: DType | None, device: torch.d
         # In C order even where the strides are not: a fresh array has no reason to be scattered.
         array = np.array(array, array.dtype.newbyteorder("="), order="C")
     # The view gives a dtype that NumPy has under two names (unsigned long long) the one that torch knows.
-    return torch.from_numpy(array.view(own.host)).to(device=device, dtype=TORCH[wanted])
+    return moved(torch.from_numpy(array.view(own.host)), device).to(TORCH[wanted])
+
+
+def moved(host: Array, device: torch.device) -> Array:
+    """A tensor of the host on a device.
+
+    To CUDA it goes by way of memory that the device reads by itself, so the host need not wait and the copy
+    overlaps with what is being computed.
+    """
+    if device.type == "cuda":
+        return host.pin_memory().to(device, non_blocking=True)
+    return host.to(device)
 
 
 def _shareable(array: np.ndarray[Any, Any]) -> bool:

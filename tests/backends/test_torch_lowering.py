@@ -523,3 +523,27 @@ def test_batch_norm_and_its_statistics_equal_eager(wanted, training):
         close(one, two, 1e-8)
     if training and wanted == "all":
         assert run.source.count("batch_norm") == run.source.count("k_batch_norm") == 0  # joint calls all
+
+
+class Traveller:
+    """A host's tensor that notes how it is copied."""
+
+    def __init__(self):
+        self.calls = []
+
+    def pin_memory(self):
+        self.calls.append("pinned")
+        return self
+
+    def to(self, device, **options):
+        self.calls.append((str(device), options))
+        return self
+
+
+def test_copies_to_cuda_are_pinned_and_do_not_wait():
+    from graphdiff_torch.arrays import moved
+
+    moved(cuda := Traveller(), torch.device("cuda", 0))
+    moved(cpu := Traveller(), torch.device("cpu"))
+    assert cuda.calls == ["pinned", ("cuda:0", {"non_blocking": True})]
+    assert cpu.calls == [("cpu", {})]
