@@ -38,8 +38,21 @@ class TorchBackend(Backend):
         deterministic: whether equal inputs give equal results to the last bit, run by run. Some kernels are
             slower then, and those that cannot do it raise.
 
-    Both choices hold for this backend's own kernels; torch's settings are put back after each call. They
-    are settings of the process, so threads of different choices must not run at the same time.
+    Both choices hold for this backend's own kernels, and for compiled programs as a whole; torch's settings
+    are put back after each call. They are settings of the process, so threads of different choices must not
+    run at the same time.
+
+    Compiled functions run in one of these modes:
+
+    - ``"aten"``: straight-line calls of torch without its autograd, in the faster of two memory layouts,
+      which the first calls find out. Parameters and velocities of SGD are updated in place unless somebody
+      else holds the tensor, a view of it or its memory.
+    - ``"inductor"``: through torch's compiler, which takes seconds to minutes at the first call, and on the
+      CPU needs a C++ compiler. Labels out of range give NaN, as on CUDA.
+    - ``"cudagraphs"``: recorded once for each combination of shapes, and replayed. On CUDA alone.
+    - ``"auto"``: the fastest of aten and, on CUDA, cudagraphs, by the time that the first calls take
+      (``GRAPHDIFF_LOG=compile`` tells). Inductor is used by name alone, because compiling may take longer
+      than the run.
 
     Raises:
         BackendError: torch is not installed, it knows no such device, or has none here.
