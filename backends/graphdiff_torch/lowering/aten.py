@@ -25,7 +25,7 @@ from graphdiff.compile.joint import joined
 from graphdiff.compile.program import Program
 from graphdiff.graph import Node
 from graphdiff_torch.lowering.batch_norm import STATISTICS, batch_norms
-from graphdiff_torch.lowering.fused import FUSED, descend
+from graphdiff_torch.lowering.fused import FUSED, SGD, VELOCITY, descend
 from graphdiff_torch.lowering.layout import Layout
 from graphdiff_torch.lowering.matching import replaced
 from graphdiff_torch.lowering.memory import ELEMENTWISE, OTHERS, Memory
@@ -82,7 +82,9 @@ def fused(program: Program, table: Mapping[str, Any]) -> Program:
 def _roots(program: Program, table: Mapping[str, Any]) -> dict[int, frozenset[int]]:
     # A reduction over no axis may hand back its operand.
     unreduced = {n.primitive.name for n in program.nodes if n.primitive and n.params.get("axes") == ()}
-    return memory_roots(program, table.keys() - VIEWS - unreduced - {"einsum"})
+    # What an update gives lies in the memory of the program's inputs, not of what it is computed from.
+    updates = {SGD.name, VELOCITY.name}
+    return memory_roots(program, (table.keys() | updates) - VIEWS - unreduced - {"einsum"})
 
 
 def _generated(
