@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -94,6 +94,15 @@ class Backend(ABC):
     def kernel(self, primitive: Primitive) -> Kernel | None:
         """The kernel for a primitive, or ``None`` where this backend has none."""
         return self.kernels.get(primitive.name)
+
+    def quiet(self) -> AbstractContextManager[Any]:
+        """Entered once around many calls of bare kernels."""
+        return nullcontext()
+
+    def bare_kernels(self) -> Mapping[str, Kernel]:
+        """The kernels as they may be called inside :meth:`quiet`, without what each of them would do for
+        itself. Where one is a function of Python's ``operator`` module, the operator may be used."""
+        return self.kernels
 
     def lower(self, program: Program, mode: str) -> Executable:
         """Turn a program into an executable; straight-line calls of the kernels unless overridden.

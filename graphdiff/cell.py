@@ -14,7 +14,7 @@ import numpy as np
 from graphdiff import context
 from graphdiff.errors import ShapeError, TracingError
 from graphdiff.graph import Role
-from graphdiff.tensor import Tensor, leaf, next_id, present
+from graphdiff.tensor import Tensor, filled, leaf, next_id, present
 
 _GRAD = vars(Tensor)["grad"]  # the slot
 
@@ -34,7 +34,7 @@ class Cell(Tensor):
     def __init__(self, value: Any, dtype: Any = None, *, name: str = "", role: Role = "constant") -> None:
         made = leaf(value, dtype, role=role, copy=True)
         recorded = role == "parameter"
-        super().__init__(made.data, made.spec, made.backend, None, (), {}, made.context, None, recorded, name)
+        filled(self, made.data, made.spec, made.backend, made.context, recorded, name)
         self.changed_at = 0
 
     def assign(self, value: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from graphdiff.graph import Role
 from graphdiff.source import Source
@@ -26,8 +26,8 @@ class Tracing(Protocol):
     def notice(self, module: Module, training: bool) -> None: ...
 
 
-class Context(NamedTuple):
-    """Shared by all nodes recorded within it.
+class Context:
+    """Shared by all nodes recorded within it; never changes.
 
     Attributes:
         scope: dotted path of the module at work.
@@ -37,15 +37,42 @@ class Context(NamedTuple):
         source: the user's line that all of it is put down to; else each operation's own.
         trace: the trace under way, if a function is being traced.
         again: the number of the recomputation it is part of, 0 for none.
+        plain: nothing to heed: operations are recorded, each at its own line, and nothing is traced.
     """
 
-    scope: str = ""
-    role: Role = "forward"
-    origin: int | None = None
-    recording: bool = True
-    source: Source | None = None
-    trace: Tracing | None = None
-    again: int = 0
+    __slots__ = ("again", "origin", "plain", "recording", "role", "scope", "source", "trace")
+
+    def __init__(
+        self,
+        scope: str = "",
+        role: Role = "forward",
+        origin: int | None = None,
+        recording: bool = True,
+        source: Source | None = None,
+        trace: Tracing | None = None,
+        again: int = 0,
+    ) -> None:
+        self.scope = scope
+        self.role = role
+        self.origin = origin
+        self.recording = recording
+        self.source = source
+        self.trace = trace
+        self.again = again
+        self.plain = recording and source is None and trace is None
+
+    def but(self, **changes: Any) -> Context:
+        """The same with some attributes replaced."""
+        kept = {
+            "scope": self.scope,
+            "role": self.role,
+            "origin": self.origin,
+            "recording": self.recording,
+            "source": self.source,
+            "trace": self.trace,
+            "again": self.again,
+        }
+        return Context(**(kept | changes))
 
 
 _OUTSIDE = Context()
@@ -66,21 +93,28 @@ def _within(context: Context) -> Iterator[None]:
 def scope(name: str) -> Iterator[None]:
     """Record operations below a name: pictures group by it. Scopes nest: ``features.conv1``."""
     now = current()
-    with _within(now._replace(scope=f"{now.scope}.{name}" if now.scope else name)):
+    with _within(now.but(scope=f"{now.scope}.{name}" if now.scope else name)):
         yield
 
 
 @contextmanager
 def no_grad() -> Iterator[None]:
     """Compute without recording: no graph is kept, and nothing can be differentiated through."""
-    with _within(current()._replace(recording=False)):
+    with _within(current().but(recording=False)):
         yield
 
 
 @contextmanager
 def recording() -> Iterator[None]:
     """Record, also inside :func:`no_grad`: what a derivative needs while it is worked out."""
-    with _within(current()._replace(recording=True)):
+    with _within(current().but(recording=True)):
+        yield
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Record in a context of its own, whatever surrounds it."""
+    with _within(_OUTSIDE):
         yield
 
 
@@ -94,21 +128,21 @@ def tracing(trace: Tracing) -> Iterator[None]:
 @contextmanager
 def observed(trace: Tracing) -> Iterator[None]:
     """Have a trace look on, in the context as it is."""
-    with _within(current()._replace(trace=trace)):
+    with _within(current().but(trace=trace)):
         yield
 
 
 @contextmanager
 def again(trace: Tracing, number: int) -> Iterator[None]:
     """Record what was computed before once more, apart from the first time."""
-    with _within(current()._replace(trace=trace, recording=True, again=number)):
+    with _within(current().but(trace=trace, recording=True, again=number)):
         yield
 
 
 @contextmanager
 def role(name: Role) -> Iterator[None]:
     """Record operations with a role, ``"update"`` for an optimizer's."""
-    with _within(current()._replace(role=name)):
+    with _within(current().but(role=name)):
         yield
 
 
@@ -121,5 +155,5 @@ def enter_backward(scope: str, origin: int, source: Source | None) -> None:
 @contextmanager
 def backward_pass() -> Iterator[None]:
     """Keep the context as it was from all that :func:`enter_backward` sets inside."""
-    with _within(current()._replace(role="backward")):
+    with _within(current().but(role="backward")):
         yield

@@ -67,6 +67,9 @@ class DType(str):
     __hash__ = str.__hash__
 
 
+EVERY_DTYPE = tuple(map(DType, sorted(_NAMES)))
+
+
 def as_dtype(value: Any) -> DType:
     """The dtype that ``value`` spells: a name, a NumPy or torch dtype, or ``float``, ``int``, ``bool``.
 

@@ -175,7 +175,8 @@ class Graph:
                 if node.inputs:
                     raise GraphError(f"node {node.label} has operands but no primitive")
                 continue
-            given = node.primitive.infer([self._by_id[i].spec for i in node.inputs], node.params)
+            specs = tuple(self._by_id[i].spec for i in node.inputs)
+            given = node.primitive.application(specs, node.params).spec
             if given is not node.spec:
                 raise GraphError(
                     f"node {node.label} says {node.spec!r}, the shape rule of "

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from graphdiff.errors import ArgumentError, ShapeError
+from graphdiff.errors import ShapeError
 from graphdiff.graph import TensorSpec
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SpecRule = Callable[..., TensorSpec]
 Rule = Callable[..., "Tensor | None"]
-_MOST_INFERRED = 4096  # per primitive; indexing with ever new integers must not fill the memory
+_MOST_KNOWN = 4096  # per primitive; indexing with ever new integers must not fill the memory
 
 
 class Rules(Protocol):
@@ -41,13 +41,45 @@ class Rules(Protocol):
 class Engine:
     """What primitives need from the rooms above them; :mod:`graphdiff.tensor` puts it in place."""
 
-    apply: Callable[[Primitive, tuple[Tensor, ...], Mapping[str, Any]], Tensor]
-    operands: Callable[[Primitive, tuple[Any, ...]], tuple[Tensor, ...]]
+    unary: Callable[[Primitive, Any], Tensor]
+    binary: Callable[[Primitive, Any, Any], Tensor]
+    call: Callable[[Primitive, tuple[Any, ...], Mapping[str, Any]], Tensor]
     abstract: Callable[[TensorSpec], Tensor]
     pullback: Callable[[Callable[..., Tensor], Sequence[Tensor], int, Tensor], Tensor | None]
 
 
 engine = Engine()
+
+
+class Application:
+    """A primitive at certain specs and parameters: worked out once, shared by all nodes that are alike.
+
+    Attributes:
+        primitive, specs, params: what is applied to what.
+        spec: of the output.
+        edges: the argument numbers of the operands that the output has a derivative by.
+        smooth: whether these are all of them.
+    """
+
+    __slots__ = ("edges", "params", "primitive", "smooth", "spec", "specs")
+
+    def __init__(
+        self, primitive: Primitive, specs: tuple[TensorSpec, ...], params: Mapping[str, Any]
+    ) -> None:
+        self.primitive = primitive
+        self.specs = specs
+        self.params = params
+        self.spec = primitive.spec(*specs, **params)
+        floating = [k for k, spec in enumerate(specs[: primitive.arity]) if spec.dtype.is_floating]
+        differentiable = self.spec.dtype.is_floating and primitive.vjp is not None
+        self.edges = tuple(k for k in floating if differentiable and primitive.rule(k) is not None)
+        self.smooth = len(self.edges) == len(specs)
+
+
+def _told_apart(param: tuple[str, Any]) -> tuple[str, type, Any]:
+    """A parameter as part of a key: 1, 1.0 and True are not the same, nor are 0.0 and −0.0."""
+    name, value = param
+    return name, type(value), str(value) if isinstance(value, float) else value
 
 
 class EachOperand:
@@ -121,22 +153,26 @@ class Primitive:
         self.samples = samples
         self.__doc__ = doc or name
         # Specs are interned, so this look-up replaces the shape rule on every call but the first.
-        self._inferred: dict[tuple[Any, ...], TensorSpec] = {}
+        self.known: dict[tuple[Any, ...], Application] = {}
 
-    def infer(self, specs: Sequence[TensorSpec], params: Mapping[str, Any]) -> TensorSpec:
-        """The output's spec; remembered per input specs and parameters."""
-        key = (*specs, *params, *params.values())
+    def application(self, specs: tuple[TensorSpec, ...], params: Mapping[str, Any]) -> Application:
+        """What is known of the primitive at these specs and parameters.
+
+        Raises:
+            ShapeError, DTypeError: what the shape rule objects to, or parameters that cannot be hashed.
+        """
+        key = (*specs, *map(_told_apart, params.items())) if params else specs
         try:
-            known = self._inferred.get(key)
+            found = self.known.get(key)
         except TypeError:
             raise ShapeError(
                 f"the parameters {dict(params)} cannot be hashed", fix="pass tuples instead of lists"
             ) from None
-        if known is None:
-            if len(self._inferred) >= _MOST_INFERRED:
-                self._inferred.clear()
-            known = self._inferred[key] = self.spec(*specs, **params)
-        return known
+        if found is None:
+            if len(self.known) >= _MOST_KNOWN:
+                self.known.clear()
+            found = self.known[key] = Application(self, specs, params)
+        return found
 
     def rule(self, argnum: int) -> Rule | None:
         """The vjp rule for one operand, or ``None`` where there is no derivative."""
@@ -144,11 +180,9 @@ class Primitive:
 
     def __call__(self, *inputs: Any, **params: Any) -> Tensor:
         """Apply to tensors (or what :func:`graphdiff.tensor` accepts); Python scalars take their dtype."""
-        if len(inputs) != self.arity and self.arity is not None:
-            raise ArgumentError(
-                f"{self.name} takes {self.arity} operands, not {len(inputs)}", fix="pass options by name"
-            )
-        return engine.apply(self, engine.operands(self, inputs), params)
+        if params or not 0 < len(inputs) < 3:
+            return engine.call(self, inputs, params)
+        return engine.unary(self, *inputs) if len(inputs) == 1 else engine.binary(self, *inputs)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__.lower()} {self.name}>"

@@ -1,4 +1,7 @@
-"""Applying primitives: operands meet in one dtype, the result is inferred, computed and recorded."""
+"""Applying primitives: operands meet in one dtype, the result is inferred, computed and recorded.
+
+What was applied to such operands before takes a short path; anything else, and every error, the long one.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,117 @@ import numpy as np
 
 from graphdiff import context, ops, source
 from graphdiff.backend import Array, Backend, current_backend
-from graphdiff.dtypes import DType, as_dtype, promote
+from graphdiff.dtypes import EVERY_DTYPE, DType, as_dtype, promote
 from graphdiff.errors import ArgumentError, BackendError, GraphdiffError
 from graphdiff.graph import TensorSpec
-from graphdiff.primitive import Composite, Primitive, engine
-from graphdiff.tensor import LEAF, Scalar, Tensor, abstract, describe, leaf, present
+from graphdiff.primitive import Application, Composite, Primitive, engine
+from graphdiff.tensor import LEAF, Scalar, Tensor, abstract, describe, filled, leaf, next_id, present
 
 _FLOAT = DType("float64")
 _INT = DType("int64")
+_NUMBERS = frozenset(Scalar)
+_CONSTANT = LEAF["constant"]
+_caller = source.caller
+_ALL = slice(None)
+_SCALAR_SPECS = {dtype: TensorSpec((), dtype) for dtype in EVERY_DTYPE}
+_NO_PARAMS: dict[str, Any] = {}
+# Why a short path ends: a first time, no tensor at all, or what a kernel raises.
+_DETOURS = (
+    KeyError,
+    AttributeError,
+    GraphdiffError,
+    IndexError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    NotImplementedError,
+)
 
 
-def operands(primitive: Primitive, values: tuple[Any, ...]) -> tuple[Tensor, ...]:
+def unary(primitive: Primitive, x: Any) -> Tensor:
+    """Apply to one operand."""
+    here = context.current()
+    if here.plain:
+        try:
+            application = primitive.known[(x.spec,)]
+            if x.data is not None:
+                backend = x.backend
+                data = backend.kernels[primitive.name](x.data)
+                if x.recorded:
+                    return _recorded(application, (x,), data, backend, here, _caller(3))
+                return filled(Tensor(), data, application.spec, backend, _CONSTANT)
+        except _DETOURS:
+            pass
+    return call(primitive, (x,), _NO_PARAMS)
+
+
+def binary(primitive: Primitive, x: Any, y: Any) -> Tensor:
+    """Apply to two operands."""
+    if y.__class__ in _NUMBERS:
+        y = _beside(primitive, x, y)
+    elif x.__class__ in _NUMBERS:
+        x = _beside(primitive, y, x)
+    here = context.current()
+    if here.plain:
+        try:
+            application = primitive.known[x.spec, y.spec]
+            backend = x.backend
+            if backend is y.backend and x.data is not None and y.data is not None:
+                data = backend.kernels[primitive.name](x.data, y.data)
+                if x.recorded or y.recorded:
+                    return _recorded(application, (x, y), data, backend, here, _caller(3))
+                return filled(Tensor(), data, application.spec, backend, _CONSTANT)
+        except _DETOURS:
+            pass
+    return call(primitive, (x, y), _NO_PARAMS)
+
+
+def call(primitive: Primitive, values: tuple[Any, ...], params: Mapping[str, Any]) -> Tensor:
+    """Apply to any number of operands, with parameters.
+
+    Raises:
+        GraphdiffError: what the shape rule or the kernel objects to, with the operation, its inputs and
+            the user's source line.
+    """
+    if len(values) != primitive.arity and primitive.arity is not None:
+        raise ArgumentError(
+            f"{primitive.name} takes {primitive.arity} operands, not {len(values)}",
+            fix="pass options by name",
+        )
+    return _apply(primitive, _operands(primitive, values), params)
+
+
+def _beside(primitive: Primitive, t: Any, number: float) -> Any:
+    """The number as a tensor where it takes the dtype of the operand beside it, else itself."""
+    if isinstance(t, Tensor) and t.spec.dtype.is_floating and primitive.unify == _ALL:
+        return _scalar(number, t.spec.dtype, t.backend)
+    return number
+
+
+def _recorded(
+    application: Application,
+    inputs: tuple[Tensor, ...],
+    data: Array,
+    backend: Backend,
+    here: context.Context,
+    at: source.Source | None,
+) -> Tensor:
+    t = Tensor()
+    t.id = next_id()
+    t.data = data
+    t.spec = application.spec
+    t.backend = backend
+    t.application = application
+    t.inputs = inputs
+    t.context = here
+    t.source = at
+    t.recorded = True
+    t.name = ""
+    t.grad = None
+    return t
+
+
+def _operands(primitive: Primitive, values: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """The operands as tensors that have met in one dtype where the primitive wants that."""
     for value in values:
         if not isinstance(value, Tensor):
@@ -63,7 +166,7 @@ def _scalar(value: float, dtype: DType, home: Backend | None) -> Tensor:
         error = ArgumentError(f"{value} does not fit {dtype}: {problem}", fix="cast the tensor first")
         error.locate(source=source.describe(source.caller()))
         raise error from None
-    return Tensor(data, TensorSpec((), dtype), backend, None, (), {}, LEAF["constant"], None, False)
+    return filled(Tensor(), data, _SCALAR_SPECS[dtype], backend, _CONSTANT)
 
 
 def _home_of(value: Any, home: Backend | None) -> Backend | None:
@@ -80,18 +183,12 @@ def _common_dtype(primitive: Primitive, dtypes: set[DType], values: Sequence[Any
     return _INT if common == "bool" and int in scalars else common
 
 
-def apply(primitive: Primitive, inputs: tuple[Tensor, ...], params: Mapping[str, Any]) -> Tensor:
-    """Infer, compute and record one operation.
-
-    Raises:
-        GraphdiffError: what the shape rule or the kernel objects to, with the operation, its inputs and
-            the user's source line.
-    """
-    surroundings = context.current()
-    if surroundings.trace is not None:
+def _apply(primitive: Primitive, inputs: tuple[Tensor, ...], params: Mapping[str, Any]) -> Tensor:
+    here = context.current()
+    if here.trace is not None:
         inputs = tuple(map(present, inputs))
     try:
-        spec = primitive.infer([t.spec for t in inputs], params)
+        application = primitive.application(tuple([t.spec for t in inputs]), params)
         backend = inputs[0].backend
         concrete, recorded = True, False
         for t in inputs:
@@ -103,12 +200,11 @@ def apply(primitive: Primitive, inputs: tuple[Tensor, ...], params: Mapping[str,
                 recorded = True
         data = _compute(primitive, backend, inputs, params) if concrete else None
     except GraphdiffError as error:
-        error.locate(primitive.name, describe(inputs), source.describe(source.caller()))
+        error.locate(primitive.name, describe(inputs), source.describe(_caller()))
         raise
-    if concrete and not (recorded and surroundings.recording):
-        return Tensor(data, spec, backend, None, (), {}, LEAF["constant"], None, False)
-    at = surroundings.source or source.caller()
-    return Tensor(data, spec, backend, primitive, inputs, params, surroundings, at, True)
+    if concrete and not (recorded and here.recording):
+        return filled(Tensor(), data, application.spec, backend, _CONSTANT)
+    return _recorded(application, inputs, data, backend, here, here.source or _caller())
 
 
 def _compute(
@@ -146,5 +242,5 @@ def _pullback(fn: Callable[..., Tensor], inputs: Sequence[Tensor], argnum: int, 
     return pullback(fn, inputs, argnum, g)
 
 
-engine.apply, engine.operands = apply, operands
+engine.unary, engine.binary, engine.call = unary, binary, call
 engine.abstract, engine.pullback = abstract, _pullback

@@ -18,11 +18,22 @@ _INSIDE = frozenset(
 )
 
 
-def caller() -> Source | None:
-    """The innermost frame outside graphdiff and its built-in plugins."""
-    frame = sys._getframe(1)
+_known: dict[str, bool] = {}  # module name -> whether it is one of them
+
+
+def caller(depth: int = 1) -> Source | None:
+    """The innermost frame outside graphdiff and its built-in plugins.
+
+    Args:
+        depth: of the first frame that may be outside; the frames up to it need not be looked at.
+    """
+    frame = sys._getframe(depth)
     while frame is not None:
-        if frame.f_globals.get("__name__", "").partition(".")[0] not in _INSIDE:
+        name = frame.f_globals.get("__name__", "")
+        inside = _known.get(name)
+        if inside is None:
+            inside = _known[name] = name.partition(".")[0] in _INSIDE
+        if not inside:
             return frame.f_code, frame.f_lasti
         frame = frame.f_back  # type: ignore[assignment]
     return None

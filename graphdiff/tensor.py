@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Self, get_args
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, get_args
 
 import numpy as np
 
@@ -29,14 +30,16 @@ from graphdiff.errors import (
     TracingError,
 )
 from graphdiff.graph import Role, Shape, TensorSpec
-from graphdiff.primitive import Primitive
+from graphdiff.primitive import Application, Primitive
 
 if TYPE_CHECKING:
     from graphdiff.autodiff.record import Backward
 
 next_id = itertools.count(1).__next__
+_NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
 LEAF: dict[Role, context.Context] = {role: context.Context(role=role) for role in get_args(Role)}
 Scalar = (bool, int, float)
+T = TypeVar("T", bound="Tensor")
 
 
 class Tensor:
@@ -47,7 +50,7 @@ class Tensor:
     Attributes:
         data: the backend's array, or ``None`` while tracing.
         spec: shape and dtype.
-        primitive, inputs, params: what computed it from what; a leaf has no primitive.
+        application, inputs: what computed it from what; a leaf has no application.
         recorded: whether operations on it are recorded.
         name: the user's name for it; may be set.
         grad: after ``backward()``, the gradient of a variable or parameter as a plain array.
@@ -55,6 +58,7 @@ class Tensor:
 
     __slots__ = (
         "__weakref__",
+        "application",
         "backend",
         "context",
         "data",
@@ -62,38 +66,22 @@ class Tensor:
         "id",
         "inputs",
         "name",
-        "params",
-        "primitive",
         "recorded",
         "source",
         "spec",
     )
 
-    def __init__(
-        self,
-        data: Array,
-        spec: TensorSpec,
-        backend: Backend,
-        primitive: Primitive | None,
-        inputs: tuple[Tensor, ...],
-        params: Mapping[str, Any],
-        surroundings: context.Context,
-        source: source.Source | None,
-        recorded: bool,
-        name: str = "",
-    ) -> None:
-        self.id = next_id()
-        self.data = data
-        self.spec = spec
-        self.backend = backend
-        self.primitive = primitive
-        self.inputs = inputs
-        self.params = params
-        self.context = surroundings
-        self.source = source
-        self.recorded = recorded
-        self.name = name
-        self.grad: Array = None
+    id: int
+    data: Array
+    spec: TensorSpec
+    backend: Backend
+    application: Application | None
+    inputs: tuple[Tensor, ...]
+    context: context.Context
+    source: source.Source | None
+    recorded: bool
+    name: str
+    grad: Array
 
     # What it is
 
@@ -107,6 +95,16 @@ class Tensor:
     @property
     def dtype(self) -> DType:
         return self.spec.dtype
+
+    @property
+    def primitive(self) -> Primitive | None:
+        """What computed it; ``None`` for a leaf."""
+        return None if self.application is None else self.application.primitive
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The primitive's static parameters."""
+        return _NO_PARAMS if self.application is None else self.application.params
 
     @property
     def ndim(self) -> int:
@@ -244,12 +242,12 @@ class Tensor:
                 derivative lead to what is wanted.
             DTypeError: an integer or boolean tensor.
         """
-        from graphdiff.autodiff import backward
+        from graphdiff.autodiff.numbers import differentiate
 
-        record = backward(self, upstream, wrt=wrt)
+        record = differentiate(self, upstream, wrt=wrt)
         for leaf in record.wanted:
             # A copy of its own: contributions may share memory, and users clip gradients in place.
-            found = record[leaf].data
+            found = record.value(leaf)
             leaf.grad = None if found is None else leaf.backend.asarray(found, leaf.dtype, copy=True)
         return record
 
@@ -308,34 +306,34 @@ class Tensor:
     # Python's operators
 
     def __add__(self, other: Any) -> Tensor:
-        return ops.add(self, other)
+        return binary(ops.add, self, other)
 
     def __radd__(self, other: Any) -> Tensor:
-        return ops.add(other, self)
+        return binary(ops.add, other, self)
 
     def __sub__(self, other: Any) -> Tensor:
-        return ops.subtract(self, other)
+        return binary(ops.subtract, self, other)
 
     def __rsub__(self, other: Any) -> Tensor:
-        return ops.subtract(other, self)
+        return binary(ops.subtract, other, self)
 
     def __mul__(self, other: Any) -> Tensor:
-        return ops.multiply(self, other)
+        return binary(ops.multiply, self, other)
 
     def __rmul__(self, other: Any) -> Tensor:
-        return ops.multiply(other, self)
+        return binary(ops.multiply, other, self)
 
     def __truediv__(self, other: Any) -> Tensor:
-        return ops.divide(self, other)
+        return binary(ops.divide, self, other)
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return ops.divide(other, self)
+        return binary(ops.divide, other, self)
 
     def __pow__(self, other: Any) -> Tensor:
-        return ops.power(self, other)
+        return binary(ops.power, self, other)
 
     def __rpow__(self, other: Any) -> Tensor:
-        return ops.power(other, self)
+        return binary(ops.power, other, self)
 
     def __matmul__(self, other: Any) -> Tensor:
         return ops.matmul(self, other)
@@ -344,7 +342,7 @@ class Tensor:
         return ops.matmul(other, self)
 
     def __neg__(self) -> Tensor:
-        return ops.negative(self)
+        return unary(ops.negative, self)
 
     def __pos__(self) -> Tensor:
         return self
@@ -449,9 +447,33 @@ def leaf(
         error.fix = error.fix or "give numbers in nested lists of equal lengths, or an array"
         error.locate("tensor", source=source.describe(source.caller()))
         raise error from None
-    return Tensor(
-        data, backend.spec(data), backend, None, (), {}, LEAF[role], source.caller(), recorded, name
-    )
+    t = filled(Tensor(), data, backend.spec(data), backend, LEAF[role], recorded, name)
+    t.source = source.caller()
+    return t
+
+
+def filled(
+    t: T,
+    data: Array,
+    spec: TensorSpec,
+    backend: Backend,
+    surroundings: context.Context,
+    recorded: bool = False,
+    name: str = "",
+) -> T:
+    """A new tensor made a leaf."""
+    t.id = next_id()
+    t.data = data
+    t.spec = spec
+    t.backend = backend
+    t.application = None
+    t.inputs = ()
+    t.context = surroundings
+    t.source = None
+    t.recorded = recorded
+    t.name = name
+    t.grad = None
+    return t
 
 
 def _holds_recorded(values: Sequence[Any]) -> bool:
@@ -481,7 +503,7 @@ def variables(**values: Any) -> tuple[Tensor, ...]:
 
 def abstract(spec: TensorSpec, name: str = "") -> Tensor:
     """A tensor that stands for any value of a spec; operations on it are recorded, not computed."""
-    return Tensor(None, spec, current_backend(), None, (), {}, LEAF["input"], None, True, name)
+    return filled(Tensor(), None, spec, current_backend(), LEAF["input"], True, name)
 
 
 def as_tensor(value: Any) -> Tensor:
@@ -502,4 +524,5 @@ def describe(inputs: Sequence[Tensor]) -> str:
 
 # Operators call the operations, which are written with tensors; importing `recording` puts the engine in
 # place. The one knot among the rooms.
-from graphdiff import ops, recording  # noqa: E402, F401
+from graphdiff import ops  # noqa: E402
+from graphdiff.recording import binary, unary  # noqa: E402

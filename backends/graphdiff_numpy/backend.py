@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
-from graphdiff.backend import Backend, Joint
+from graphdiff.backend import Backend, Joint, Kernel
 from graphdiff.compile.executable import Executable
 from graphdiff.compile.program import Program
 from graphdiff.dtypes import DType, as_dtype
 from graphdiff.errors import ArgumentError
 from graphdiff.graph import TensorSpec
-from graphdiff_numpy.kernels import kernels
+from graphdiff_numpy.kernels import BARE, kernels
 from graphdiff_numpy.lowering import Lowered
 from graphdiff_numpy.pooling import max_and_argmax
 
@@ -53,6 +55,13 @@ class NumpyBackend(Backend):
 
     def to_numpy(self, array: Array) -> Any:
         return np.asarray(array)
+
+    def quiet(self) -> AbstractContextManager[Any]:
+        return np.errstate(all="ignore")
+
+    def bare_kernels(self) -> Mapping[str, Kernel]:
+        own = self.built_in.items()
+        return dict(self.kernels) | {name: BARE[name] for name, k in own if self.kernels.get(name) is k}
 
     def lower(self, program: Program, mode: str) -> Executable:
         return Lowered(program, self)

@@ -15,6 +15,7 @@ from graphdiff.errors import ArgumentError
 from graphdiff.kernels import Kernels, shared_kernels
 from graphdiff.ops.indexing import full_key
 from graphdiff_numpy import convolution, pooling, random
+from graphdiff_numpy.scalar_kernels import bare_scalars, with_scalars
 
 Array = Any
 
@@ -120,7 +121,12 @@ RAW: Kernels = shared_kernels(np) | {
 }
 
 
+# The same for one value after another, scalars among them.
+BARE: Kernels = bare_scalars(RAW)
+
+
 def kernels() -> Kernels:
     """Primitive name -> kernel, for one call at a time."""
     quiet = np.errstate(all="ignore")
-    return {name: kernel if name in _SILENT else quiet(kernel) for name, kernel in RAW.items()}
+    silenced = {name: kernel if name in _SILENT else quiet(kernel) for name, kernel in RAW.items()}
+    return with_scalars(silenced, RAW)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from threading import Lock
+from types import MappingProxyType
+from typing import NamedTuple
 
 from graphdiff import ops
 from graphdiff.autodiff.walk import ancestors, graph_of
+from graphdiff.backend import Array
 from graphdiff.errors import ArgumentError, GradientError
 from graphdiff.graph import Graph, Node
 from graphdiff.tensor import Tensor, present
@@ -16,11 +20,23 @@ Place = Tensor | Node | str | int
 MOST_LOCAL = 1 << 16
 
 
+class Swept(NamedTuple):
+    """What a recorded sweep leaves behind: forward tensors by id, and the gradients of nodes and edges."""
+
+    nodes: Mapping[int, Tensor]
+    upstream: Mapping[int, Tensor]
+    raw: Mapping[Edge, Tensor]
+    summed: Mapping[Edge, Tensor]
+
+
 class Backward:
     """What ``backward()`` found.
 
     ``record[x]`` is the gradient of a tensor of the forward graph, itself a tensor of the backward graph.
     Tensors may also be named by their name, their :class:`Node` or their id.
+
+    The backward graph need not exist from the start: where ``backward()`` worked on arrays alone, it is
+    recorded when something of it is asked for, with the same values to the last bit.
 
     Attributes:
         output: what was differentiated.
@@ -31,17 +47,32 @@ class Backward:
         self,
         output: Tensor,
         wanted: tuple[Tensor, ...],
-        nodes: Mapping[int, Tensor],
-        upstream: Mapping[int, Tensor],
-        raw: Mapping[Edge, Tensor],
-        summed: Mapping[Edge, Tensor],
+        swept: Swept | Callable[[], Swept],
+        values: Mapping[int, Array] = MappingProxyType({}),
     ) -> None:
+        """``values``: the wanted gradients that are known as arrays, by id."""
         self.output = output
         self.wanted = wanted
-        self._nodes = nodes
-        self._upstream = upstream
-        self._raw = raw
-        self._summed = summed
+        self._found = swept
+        self._values = values
+        self._lock = Lock()
+
+    @property
+    def _swept(self) -> Swept:
+        if not isinstance(self._found, Swept):
+            with self._lock:
+                if not isinstance(self._found, Swept):
+                    self._found = self._found()
+        return self._found
+
+    def value(self, place: Place) -> Array:
+        """The gradient of a tensor as the backend's array; ``None`` while tracing.
+
+        Raises:
+            ArgumentError, GradientError: as for :meth:`upstream`.
+        """
+        id = place.id if isinstance(place, Tensor) else place
+        return self._values[id] if id in self._values else self.upstream(place).data
 
     def tensor(self, place: Place) -> Tensor:
         """The forward tensor that a tensor, node, id or name means.
@@ -50,10 +81,10 @@ class Backward:
             ArgumentError: nothing of that kind, or several of that name, in the forward graph.
         """
         if isinstance(place, str):
-            named = [t for t in self._nodes.values() if t.name == place]
+            named = [t for t in self._swept.nodes.values() if t.name == place]
             if len(named) == 1:
                 return named[0]
-            names = sorted({t.name for t in self._nodes.values() if t.name})
+            names = sorted({t.name for t in self._swept.nodes.values() if t.name})
             raise ArgumentError(
                 f"{len(named)} tensors of this graph are named {place!r}",
                 fix=f"named are: {', '.join(names)}",
@@ -61,8 +92,8 @@ class Backward:
         if isinstance(place, Tensor):
             place = present(place)
         id = place if isinstance(place, int) else place.id
-        if id in self._nodes:
-            return self._nodes[id]
+        if id in self._swept.nodes:
+            return self._swept.nodes[id]
         for t in self.wanted:  # asked for, and not used by the output: its gradient is zero
             if t.id == id:
                 return t
@@ -77,8 +108,10 @@ class Backward:
 
     def __contains__(self, place: Place) -> bool:
         """Whether the gradient of a tensor is known."""
+        if isinstance(place, Tensor) and place.id in self._values:
+            return True
         try:
-            return self.tensor(place).id in self._upstream
+            return self.tensor(place).id in self._swept.upstream
         except ArgumentError:
             return False
 
@@ -89,12 +122,12 @@ class Backward:
             GradientError: nothing wanted lies beyond this node, so its gradient was not computed.
         """
         t = self.tensor(place)
-        if t.id not in self._upstream:
+        if t.id not in self._swept.upstream:
             raise GradientError(
                 f"the gradient of {t.label} was not needed for {', '.join(w.label for w in self.wanted)}",
                 fix="ask for it: backward(wrt=[...])",
             )
-        return self._upstream[t.id]
+        return self._swept.upstream[t.id]
 
     def contribution(self, place: Place, argnum: int) -> Tensor:
         """What the edge from operand ``argnum`` to a node passed back to the operand.
@@ -104,12 +137,12 @@ class Backward:
         """
         t, edge = self._edge(place, argnum)
         assert t.primitive is not None
-        return (self._raw if t.primitive.elementwise else self._summed)[edge]
+        return (self._swept.raw if t.primitive.elementwise else self._swept.summed)[edge]
 
     def passed(self, place: Place, argnum: int) -> Tensor:
         """The same in the operand's shape, as it was added to the operand's gradient."""
         _, edge = self._edge(place, argnum)
-        return self._summed[edge]
+        return self._swept.summed[edge]
 
     def local(self, place: Place, argnum: int) -> Tensor:
         """The local gradient of an edge: of a node's output with respect to its operand ``argnum``.
@@ -153,7 +186,7 @@ class Backward:
 
     def _edge(self, place: Place, argnum: int) -> tuple[Tensor, Edge]:
         t = self.tensor(place)
-        if (t.id, argnum) not in self._raw:
+        if (t.id, argnum) not in self._swept.raw:
             raise GradientError(
                 f"no gradient flowed from {t.label} to its operand {argnum} (it has {len(t.inputs)})",
                 fix="ask for an edge that leads to a wanted tensor",
@@ -162,23 +195,23 @@ class Backward:
 
     def edges(self) -> list[tuple[Tensor, int]]:
         """Every edge that a gradient flowed along, as (node, argument number)."""
-        return [(self._nodes[id], argnum) for id, argnum in self._raw]
+        return [(self._swept.nodes[id], argnum) for id, argnum in self._swept.raw]
 
     @cached_property
     def forward_graph(self) -> Graph:
         """The graph that was differentiated."""
-        return graph_of([self.output], self._nodes.values())
+        return graph_of([self.output], self._swept.nodes.values())
 
     @cached_property
     def graph(self) -> Graph:
         """Forward and backward in one graph; outputs are the output and the wanted gradients."""
-        results = [self.output, *(self._upstream[t.id] for t in self.wanted)]
+        results = [self.output, *(self._swept.upstream[t.id] for t in self.wanted)]
         return graph_of(results)
 
     @cached_property
     def tensors(self) -> dict[int, Tensor]:
         """id -> tensor, for every node of :attr:`graph`."""
-        return {t.id: t for t in ancestors(self.output, *(self._upstream[t.id] for t in self.wanted))}
+        return {t.id: t for t in ancestors(self.output, *(self._swept.upstream[t.id] for t in self.wanted))}
 
     def __repr__(self) -> str:
         names = ", ".join(f"∂{self.output.label}/∂{t.label}" for t in self.wanted[:6])

@@ -7,11 +7,12 @@ for a contribution, only where it leads to something wanted; broadcasting is und
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Self
 
 from graphdiff import context, ops, source
-from graphdiff.autodiff.record import Backward
+from graphdiff.autodiff.record import Backward, Edge, Swept
 from graphdiff.autodiff.walk import ancestors
 from graphdiff.errors import DTypeError, GradientError, ShapeError
 from graphdiff.ops.reduction import sum_to
@@ -21,16 +22,63 @@ from graphdiff.tensor import Tensor, describe, leaf, present
 def backward(
     output: Tensor, upstream: Any = None, *, wrt: Sequence[Tensor] | None = None, since: int = 0
 ) -> Backward:
-    """Differentiate ``output``; see :meth:`graphdiff.Tensor.backward`. Sets no ``grad``.
+    """Differentiate ``output``; see :meth:`graphdiff.Tensor.backward`. Sets no ``grad``, and records the
+    backward graph at once.
 
     Args:
         since: tensors older than this id are taken as leaves.
     """
+    with located(output):
+        return recorded(Request.of(output, upstream, wrt), since)
+
+
+@contextmanager
+def located(output: Tensor) -> Iterator[None]:
+    """What goes wrong inside is put down to the backward pass of a tensor."""
     try:
-        return _Sweep(output, upstream, wrt, since).run()
+        yield
     except (GradientError, DTypeError, ShapeError) as error:
         error.locate("backward", describe([output]), source.describe(source.caller()))
         raise
+
+
+class Request(NamedTuple):
+    """What is to be differentiated.
+
+    Attributes:
+        seed: the upstream gradient of the output.
+        wanted: the tensors whose gradients are asked for; ``None`` for all variables and parameters.
+    """
+
+    output: Tensor
+    seed: Tensor
+    wanted: tuple[Tensor, ...] | None
+
+    @classmethod
+    def of(cls, output: Tensor, upstream: Any, wrt: Sequence[Tensor] | Tensor | None) -> Self:
+        """The request, checked."""
+        _check_output(output)
+        wrt = (wrt,) if isinstance(wrt, Tensor) else wrt
+        wanted = None if wrt is None else tuple(map(present, wrt))
+        for t in wanted or ():
+            if not t.dtype.is_floating:
+                raise DTypeError(
+                    f"{t.label} is {t.dtype}: only floating tensors have gradients",
+                    fix="make it floating: x.astype('float64') or variable(1.0)",
+                )
+        return cls(output, _seed(output, upstream), wanted)
+
+
+def recorded(request: Request, since: int = 0) -> Backward:
+    """The record of a sweep made at once."""
+    sweep = _Sweep(request, since)
+    swept = sweep.run(check_fresh)
+    return Backward(request.output, sweep.wanted, swept)
+
+
+def swept_again(request: Request) -> Swept:
+    """The sweep that repeats a pass over arrays, which has looked at the cells."""
+    return _Sweep(request, 0).run(lambda node: None)
 
 
 def pullback(fn: Callable[..., Tensor], inputs: Sequence[Tensor], argnum: int, g: Tensor) -> Tensor:
@@ -62,62 +110,37 @@ def detached(t: Tensor) -> Tensor:
 class _Sweep:
     """The state of one backward pass."""
 
-    def __init__(self, output: Tensor, upstream: Any, wrt: Sequence[Tensor] | None, since: int) -> None:
-        _check_output(output)
-        self.output = output
+    def __init__(self, request: Request, since: int) -> None:
+        self.output, self.seed, wanted = request
         self.since = since
-        self.nodes = ancestors(output, since=since)
+        self.nodes = ancestors(self.output, since=since)
         self.by_id = {t.id: t for t in self.nodes}
-        self.explicit = wrt is not None
-        wrt = [wrt] if isinstance(wrt, Tensor) else wrt
-        self.wanted = tuple(self._leaves() if wrt is None else map(present, wrt))
-        for t in self.wanted:
-            if not t.dtype.is_floating:
-                raise DTypeError(
-                    f"{t.label} is {t.dtype}: only floating tensors have gradients",
-                    fix="make it floating: x.astype('float64') or variable(1.0)",
-                )
-        self.seed = _seed(output, upstream)
+        self.explicit = wanted is not None
+        self.wanted = tuple(filter(is_variable, self.nodes)) if wanted is None else wanted
         self.pending: dict[int, list[Tensor]] = {}
         self.upstream: dict[int, Tensor] = {}
-        self.raw: dict[tuple[int, int], Tensor] = {}
-        self.summed: dict[tuple[int, int], Tensor] = {}
+        self.raw: dict[Edge, Tensor] = {}
+        self.summed: dict[Edge, Tensor] = {}
 
-    def _leaves(self) -> list[Tensor]:
-        leaves = (t for t in self.nodes if t.recorded and t.role in ("input", "parameter"))
-        return [t for t in leaves if t.primitive is None and t.dtype.is_floating]
-
-    def run(self) -> Backward:
-        leading = self._leading_to_wanted()
+    def run(self, check: Callable[[Tensor], None]) -> Swept:
+        leading = leading_to(self.wanted, self.nodes, self.since)
         if self.output.id in leading:
             self.pending[self.output.id] = [self.seed]
         with context.backward_pass():
             for node in reversed(self.nodes):
                 if node.id in self.pending:
+                    check(node)
                     self._visit(node, leading[node.id])
             self._check_reached()
             for t in self.wanted:
                 if t.id not in self.upstream:
                     self.upstream[t.id] = ops.zeros_like(t)
-        return Backward(self.output, self.wanted, self.by_id, self.upstream, self.raw, self.summed)
-
-    def _leading_to_wanted(self) -> dict[int, list[int]]:
-        """The nodes from which something wanted is reached through edges that have a derivative, and the
-        argument numbers of those edges."""
-        leading: dict[int, list[int]] = {t.id: [] for t in self.wanted}
-        for node in self.nodes:
-            if node.id <= self.since:
-                continue
-            edges = [k for k, t in enumerate(node.inputs) if t.id in leading and has_derivative(node, k)]
-            if edges:
-                leading[node.id] = edges
-        return leading
+        return Swept(self.by_id, self.upstream, self.raw, self.summed)
 
     def _visit(self, node: Tensor, argnums: list[int]) -> None:
         context.enter_backward(node.context.scope, node.id, node.source)
         parts = self.pending.pop(node.id)
         g = self.upstream[node.id] = parts[0] if len(parts) == 1 else ops.accumulate(*parts)
-        check_fresh(node)
         for argnum in argnums:
             operand = node.inputs[argnum]
             raw = contribution(node, argnum, g)
@@ -144,6 +167,29 @@ class _Sweep:
                 + (f"; without a derivative: {places}" if places else ""),
                 fix="use operations that have a derivative, or stop_gradient where zero is meant",
             )
+
+
+def is_variable(t: Tensor) -> bool:
+    """Whether it is differentiated by unless something else is asked for."""
+    return (
+        t.application is None
+        and t.recorded
+        and t.role in ("input", "parameter")
+        and t.spec.dtype.is_floating
+    )
+
+
+def leading_to(wanted: Sequence[Tensor], nodes: Sequence[Tensor], since: int = 0) -> dict[int, list[int]]:
+    """The nodes from which something wanted is reached through edges that have a derivative, and the
+    argument numbers of those edges. Nodes older than the id ``since`` are leaves."""
+    leading: dict[int, list[int]] = {t.id: [] for t in wanted}
+    for node in nodes:
+        if node.id <= since:
+            continue
+        edges = [k for k, t in enumerate(node.inputs) if t.id in leading and has_derivative(node, k)]
+        if edges:
+            leading[node.id] = edges
+    return leading
 
 
 def lost_at(output: Tensor, nodes: Sequence[Tensor], wanted: Tensor) -> list[Tensor]:
@@ -176,14 +222,8 @@ def _above_backward_passes(output: Tensor, nodes: Sequence[Tensor]) -> set[int]:
 
 def has_derivative(node: Tensor, argnum: int) -> bool:
     """Whether the edge from an operand to a node has a derivative."""
-    primitive = node.primitive
-    return (
-        primitive is not None
-        and node.dtype.is_floating
-        and node.inputs[argnum].dtype.is_floating
-        and primitive.rule(argnum) is not None
-        and node.context.recording  # while tracing, what no_grad computed is recorded all the same
-    )
+    # While tracing, what no_grad computed is recorded all the same.
+    return node.application is not None and argnum in node.application.edges and node.context.recording
 
 
 def contribution(node: Tensor, argnum: int, g: Tensor) -> Tensor | None:
@@ -246,7 +286,9 @@ def _seed(output: Tensor, upstream: Any) -> Tensor:
     if isinstance(upstream, Tensor) and upstream.recorded:
         seed = upstream
     else:
-        seed = leaf(upstream, output.dtype, role="backward", recorded=True, backend=output.backend)
+        seed = leaf(
+            upstream, output.dtype, role="backward", recorded=True, backend=output.backend, copy=True
+        )
         seed.named(f"∂{output.name}/∂{output.name}" if output.name else "upstream")
     if seed.spec is not output.spec:
         raise ShapeError(

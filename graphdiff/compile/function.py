@@ -20,7 +20,7 @@ from graphdiff.errors import ArgumentError
 from graphdiff.graph import Graph
 from graphdiff.ops.precision import autocast_dtype
 from graphdiff.pytree import Structure, flatten
-from graphdiff.tensor import LEAF, Tensor, as_tensor, next_id
+from graphdiff.tensor import LEAF, Tensor, as_tensor, filled, next_id
 
 _Key = tuple[Hashable, ...]
 _MOST_KEPT = 128  # traced variants of one function; the oldest go first
@@ -150,7 +150,7 @@ class _Entry:
         constant = LEAF["constant"]
         return self._traced.rebuild(
             [
-                Tensor(data, spec, self._backend, None, (), {}, constant, None, False)
+                filled(Tensor(), data, spec, self._backend, constant)
                 for data, spec in zip(results[:count], self._specs, strict=False)
             ]
         )

@@ -15,7 +15,7 @@ from graphdiff.errors import TracingError
 from graphdiff.graph import Graph, TensorSpec
 from graphdiff.module import Module
 from graphdiff.pytree import Structure, flatten
-from graphdiff.tensor import LEAF, Tensor, abstract, as_tensor, present
+from graphdiff.tensor import LEAF, Tensor, abstract, as_tensor, filled, present
 
 
 class Trace:
@@ -31,9 +31,7 @@ class Trace:
         """The cell's present value in this trace: at first a leaf of the graph, then what was written."""
         assert isinstance(cell, Cell)
         if cell.id not in self._present:
-            t = Tensor(
-                None, cell.spec, current_backend(), None, (), {}, LEAF[cell.role], None, True, cell.name
-            )
+            t = filled(Tensor(), None, cell.spec, current_backend(), LEAF[cell.role], True, cell.name)
             self._present[cell.id] = t
             self.read_cells.append((cell, t))
         return self._present[cell.id]

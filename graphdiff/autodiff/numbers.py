@@ -1,0 +1,205 @@
+"""Reverse mode over arrays: the numbers of a backward pass without its graph.
+
+``backward()`` is asked for numbers far more often than for the graph that computes them. Nodes are visited in
+the order of the recorded sweep, the youngest first, each by a small function over arrays
+(:mod:`graphdiff.autodiff.visits`). The record that is handed out repeats the pass as a recorded sweep when
+its graph is asked for, in the context and with the cells' values of now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context, copy_context
+from functools import partial
+from heapq import heappop, heappush
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from graphdiff import context, ops
+from graphdiff.autodiff.record import Backward, Swept
+from graphdiff.autodiff.reverse import (
+    Request,
+    check_fresh,
+    contribution,
+    fit,
+    has_derivative,
+    is_variable,
+    leading_to,
+    located,
+    recorded,
+    swept_again,
+)
+from graphdiff.autodiff.visits import Visit, generated
+from graphdiff.autodiff.walk import ancestors
+from graphdiff.backend import Array, Backend
+from graphdiff.errors import GraphdiffError
+from graphdiff.primitive import Application
+from graphdiff.tensor import LEAF, Tensor, filled
+
+_MOST_VISITS = 1 << 14
+_FAILURES = (GraphdiffError, IndexError, ValueError, TypeError, OverflowError, NotImplementedError)
+
+
+def differentiate(
+    output: Tensor, upstream: Any = None, *, wrt: Sequence[Tensor] | Tensor | None = None
+) -> Backward:
+    """Differentiate ``output``; see :meth:`graphdiff.Tensor.backward`. Sets no ``grad``."""
+    with located(output):
+        request = Request.of(output, upstream, wrt)
+        # What the upstream gradient was computed from takes part in the derivatives of the record.
+        plain = request.seed.application is None and request.seed is not upstream
+        if plain and output.data is not None and context.current().trace is None:
+            found = _Pass(request).run()
+            if found is not None:
+                return found
+        return recorded(request)
+
+
+class _Pass:
+    """The state of one backward pass over arrays."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.gradients: dict[int, Array] = {}  # of leaves, of what is wanted, and of nodes yet to be visited
+        self.leaves: dict[int, Tensor] = {}
+        self.rough: list[Tensor] = []  # the nodes with an operand that they have no derivative by
+        self.cells: dict[int, tuple[Tensor, Array]] = {}
+
+    def run(self) -> Backward | None:
+        """The record; ``None`` where the recorded sweep has to say what is wrong, or what is zero."""
+        output, _, wanted = self.request
+        try:
+            found = self._variables() if wanted is None else self._asked_for(wanted)
+        except _FAILURES:
+            return None
+        if not found:
+            return None
+        again = partial(_repeated, copy_context(), self.request, self.cells)
+        return Backward(output, found, again, {t.id: self.gradients[t.id] for t in found})
+
+    def _variables(self) -> tuple[Tensor, ...] | None:
+        """All variables, if all of them were reached."""
+        self._sweep(None)
+        edges = [(node, k) for node in self.rough for k in range(len(node.inputs))]
+        blocked = [node.inputs[k] for node, k in edges if not has_derivative(node, k)]
+        if any(is_variable(t) and t.id not in self.leaves for t in ancestors(*blocked)):
+            return None
+        return tuple(self.leaves[i] for i in sorted(self.leaves) if is_variable(self.leaves[i]))
+
+    def _asked_for(self, wanted: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+        """What is wanted, if all of it that lies upstream was reached."""
+        nodes = ancestors(self.request.output)
+        self._sweep(leading_to(wanted, nodes))
+        missed = {t.id: t for t in wanted if t.id not in self.gradients}
+        if any(t.id in missed for t in nodes):
+            return None
+        self.gradients |= {i: ops.zeros_like(t).data for i, t in missed.items()}
+        return wanted
+
+    def _sweep(self, leading: Mapping[int, Any] | None) -> None:
+        """Visit the nodes, the youngest first: all that use it have been visited then.
+
+        Args:
+            leading: the nodes that lead to what is wanted; ``None`` for all that are recorded.
+        """
+        output, seed, wanted = self.request
+        asked = {t.id for t in wanted or ()}
+        if leading is not None and output.id not in leading:
+            return
+        visits = _visits_of(output.backend)
+        gradients, nodes, heap = self.gradients, {output.id: output}, [-output.id]
+        gradients[output.id] = seed.data
+        with output.backend.quiet():
+            while heap:
+                i = -heappop(heap)
+                node = nodes.pop(i)
+                application = node.application
+                if application is None:
+                    self.leaves[i] = node
+                    continue
+                g = gradients[i] if i in asked else gradients.pop(i)
+                if not application.smooth:
+                    self.rough.append(node)
+                visit = visits.known.get(application) or visits.of(application, output.backend)
+                visit(node, g, gradients, nodes, heap, leading, self._keep)
+
+    def _keep(self, cell: Tensor, node: Tensor) -> None:
+        """Remember the value that a cell has now."""
+        if cell.changed_at > node.id:
+            check_fresh(node)
+        self.cells[cell.id] = cell, cell.data
+
+
+def _repeated(surroundings: Context, request: Request, cells: Mapping[int, tuple[Tensor, Array]]) -> Swept:
+    """The recorded sweep, as it would have run at the time of the pass."""
+    kept = {}
+    for i, (cell, data) in cells.items():
+        if cell.data is not data:
+            kept[i] = filled(
+                Tensor(), data, cell.spec, cell.backend, cell.context, cell.recorded, cell.name
+            )
+            kept[i].id = i
+    return surroundings.run(swept_again, request, kept)
+
+
+class _Visits:
+    """The visits that a backend's kernels make, by application."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.kernels = dict(backend.kernels)
+        self.known: dict[Application, Visit] = {}
+        self._met: set[Application] = set()
+
+    def of(self, application: Application, backend: Backend) -> Visit:
+        """The visit of an application that has none; generated when it is met the second time, which
+        costs as much as some tens of nodes visited by their rules."""
+        if application not in self._met:
+            self._met.add(application)
+            return _visit_by_rules
+        if len(self._met) > _MOST_VISITS:
+            self._met.clear()
+            self.known.clear()
+        try:
+            visit = generated(application, backend)
+        except Exception:  # a stranger's rule may need values and raise whatever it likes without
+            visit = _visit_by_rules
+        self.known[application] = visit
+        return visit
+
+
+_all_visits: WeakKeyDictionary[Backend, _Visits] = WeakKeyDictionary()
+
+
+def _visits_of(backend: Backend) -> _Visits:
+    found = _all_visits.get(backend)
+    if found is None or found.kernels != backend.kernels:  # one of them was replaced
+        found = _all_visits[backend] = _Visits(backend)
+    return found
+
+
+def _visit_by_rules(
+    node: Tensor,
+    g: Array,
+    gradients: dict[int, Array],
+    nodes: dict[int, Tensor],
+    heap: list[int],
+    leading: Mapping[int, Any] | None,
+    keep: Callable[[Tensor, Tensor], None],
+) -> None:
+    """What a generated visit does, by the rules themselves."""
+    for x in node.inputs:
+        if x.is_cell:
+            keep(x, node)
+    upstream = filled(Tensor(), g, node.spec, node.backend, LEAF["backward"])
+    for k, x in enumerate(node.inputs):
+        i = x.id
+        if (x.recorded if leading is None else i in leading) and has_derivative(node, k):
+            with context.no_grad():
+                raw = contribution(node, k, upstream)
+                part = (ops.zeros_like(x) if raw is None else fit(raw, node, k)).data
+            if i in gradients:
+                gradients[i] = node.backend.kernels["accumulate"](gradients[i], part)
+            else:
+                gradients[i] = part
+                nodes[i] = x
+                heappush(heap, -i)
