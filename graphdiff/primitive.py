@@ -148,6 +148,7 @@ class Primitive:
         self.elementwise = elementwise
         self.linear = linear
         self.unify = unify or slice(None if elementwise else 0)
+        self.uniform = self.unify == slice(None)
         self.floating = floating
         self.symbol = symbol or name
         self.samples = samples
@@ -180,9 +181,12 @@ class Primitive:
 
     def __call__(self, *inputs: Any, **params: Any) -> Tensor:
         """Apply to tensors (or what :func:`graphdiff.tensor` accepts); Python scalars take their dtype."""
-        if params or not 0 < len(inputs) < 3:
-            return engine.call(self, inputs, params)
-        return engine.unary(self, *inputs) if len(inputs) == 1 else engine.binary(self, *inputs)
+        if not params:
+            if len(inputs) == 1:
+                return engine.unary(self, inputs[0])
+            if len(inputs) == 2:
+                return engine.binary(self, inputs[0], inputs[1])
+        return engine.call(self, inputs, params)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__.lower()} {self.name}>"

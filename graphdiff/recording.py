@@ -6,6 +6,7 @@ What was applied to such operands before takes a short path; anything else, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,7 @@ _FLOAT = DType("float64")
 _INT = DType("int64")
 _NUMBERS = frozenset(Scalar)
 _CONSTANT = LEAF["constant"]
-_caller = source.caller
-_ALL = slice(None)
+_frame_outside = source.frame_outside
 _SCALAR_SPECS = {dtype: TensorSpec((), dtype) for dtype in EVERY_DTYPE}
 _NO_PARAMS: dict[str, Any] = {}
 # Why a short path ends: a first time, no tensor at all, or what a kernel raises.
@@ -49,7 +49,7 @@ def unary(primitive: Primitive, x: Any) -> Tensor:
                 backend = x.backend
                 data = backend.kernels[primitive.name](x.data)
                 if x.recorded:
-                    return _recorded(application, (x,), data, backend, here, _caller(3))
+                    return _recorded(application, (x,), data, backend, here, _frame_outside(3))
                 return filled(Tensor(), data, application.spec, backend, _CONSTANT)
         except _DETOURS:
             pass
@@ -70,7 +70,7 @@ def binary(primitive: Primitive, x: Any, y: Any) -> Tensor:
             if backend is y.backend and x.data is not None and y.data is not None:
                 data = backend.kernels[primitive.name](x.data, y.data)
                 if x.recorded or y.recorded:
-                    return _recorded(application, (x, y), data, backend, here, _caller(3))
+                    return _recorded(application, (x, y), data, backend, here, _frame_outside(3))
                 return filled(Tensor(), data, application.spec, backend, _CONSTANT)
         except _DETOURS:
             pass
@@ -92,9 +92,9 @@ def call(primitive: Primitive, values: tuple[Any, ...], params: Mapping[str, Any
     return _apply(primitive, _operands(primitive, values), params)
 
 
-def _beside(primitive: Primitive, t: Any, number: float) -> Any:
+def _beside(primitive: Primitive, t: Any, number: Any) -> Any:
     """The number as a tensor where it takes the dtype of the operand beside it, else itself."""
-    if isinstance(t, Tensor) and t.spec.dtype.is_floating and primitive.unify == _ALL:
+    if primitive.uniform and isinstance(t, Tensor) and t.spec.dtype.is_floating:
         return _scalar(number, t.spec.dtype, t.backend)
     return number
 
@@ -105,7 +105,7 @@ def _recorded(
     data: Array,
     backend: Backend,
     here: context.Context,
-    at: source.Source | None,
+    frame: FrameType | None,
 ) -> Tensor:
     t = Tensor()
     t.id = next_id()
@@ -115,10 +115,14 @@ def _recorded(
     t.application = application
     t.inputs = inputs
     t.context = here
-    t.source = at
     t.recorded = True
     t.name = ""
     t.grad = None
+    if frame is not None:
+        t.user_code = frame.f_code
+        t.user_offset = frame.f_lasti
+    else:
+        t.source = here.source
     return t
 
 
@@ -200,11 +204,12 @@ def _apply(primitive: Primitive, inputs: tuple[Tensor, ...], params: Mapping[str
                 recorded = True
         data = _compute(primitive, backend, inputs, params) if concrete else None
     except GraphdiffError as error:
-        error.locate(primitive.name, describe(inputs), source.describe(_caller()))
+        error.locate(primitive.name, describe(inputs), source.describe(source.caller()))
         raise
     if concrete and not (recorded and here.recording):
         return filled(Tensor(), data, application.spec, backend, _CONSTANT)
-    return _recorded(application, inputs, data, backend, here, here.source or _caller())
+    frame = _frame_outside(1) if here.source is None else None
+    return _recorded(application, inputs, data, backend, here, frame)
 
 
 def _compute(

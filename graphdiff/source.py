@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from types import CodeType
+from types import CodeType, FrameType
 
 Source = tuple[CodeType, int]
 # The package and its built-in plugins; a user's graphdiffusion.py or graphdiff_experiments.py is outside.
@@ -21,22 +21,29 @@ _INSIDE = frozenset(
 _known: dict[str, bool] = {}  # module name -> whether it is one of them
 
 
-def caller(depth: int = 1) -> Source | None:
+def frame_outside(depth: int = 1) -> FrameType | None:
     """The innermost frame outside graphdiff and its built-in plugins.
 
     Args:
-        depth: of the first frame that may be outside; the frames up to it need not be looked at.
+        depth: of the first frame that may be outside, seen from the caller of this function; those before
+            it need not be looked at.
     """
-    frame = sys._getframe(depth)
+    frame: FrameType | None = sys._getframe(depth)
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
         inside = _known.get(name)
         if inside is None:
             inside = _known[name] = name.partition(".")[0] in _INSIDE
         if not inside:
-            return frame.f_code, frame.f_lasti
-        frame = frame.f_back  # type: ignore[assignment]
+            return frame
+        frame = frame.f_back
     return None
+
+
+def caller() -> Source | None:
+    """Where that frame is at work."""
+    frame = frame_outside(2)
+    return None if frame is None else (frame.f_code, frame.f_lasti)
 
 
 def describe(source: Source | None) -> str:

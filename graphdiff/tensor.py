@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from types import CodeType, MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, get_args
 
 import numpy as np
@@ -67,8 +67,9 @@ class Tensor:
         "inputs",
         "name",
         "recorded",
-        "source",
         "spec",
+        "user_code",
+        "user_offset",
     )
 
     id: int
@@ -78,10 +79,11 @@ class Tensor:
     application: Application | None
     inputs: tuple[Tensor, ...]
     context: context.Context
-    source: source.Source | None
     recorded: bool
     name: str
     grad: Array
+    user_code: CodeType | None  # not kept together: one object less for the collector to look at
+    user_offset: int
 
     # What it is
 
@@ -95,6 +97,15 @@ class Tensor:
     @property
     def dtype(self) -> DType:
         return self.spec.dtype
+
+    @property
+    def source(self) -> source.Source | None:
+        """The user's line that made it."""
+        return None if self.user_code is None else (self.user_code, self.user_offset)
+
+    @source.setter
+    def source(self, at: source.Source | None) -> None:
+        self.user_code, self.user_offset = at or (None, 0)
 
     @property
     def primitive(self) -> Primitive | None:
@@ -469,7 +480,8 @@ def filled(
     t.application = None
     t.inputs = ()
     t.context = surroundings
-    t.source = None
+    t.user_code = None
+    t.user_offset = 0
     t.recorded = recorded
     t.name = name
     t.grad = None

@@ -26,7 +26,7 @@ _SCALARS = {
 
 
 class NumpyBackend(Backend):
-    """NumPy on the CPU. Results of no dimension may be NumPy scalars.
+    """NumPy on the CPU. Values of no dimension may be NumPy scalars.
 
     Raises:
         ArgumentError: a device other than the CPU.
@@ -51,7 +51,8 @@ class NumpyBackend(Backend):
             value = np.from_dlpack(value)
         array = np.asarray(value)
         wanted = as_dtype(array.dtype) if dtype is None else dtype
-        return array.astype(str(wanted), copy=copy)
+        array = array.astype(str(wanted), copy=copy)
+        return array if array.ndim else array[()]  # arithmetic on a scalar is many times cheaper
 
     def to_numpy(self, array: Array) -> Any:
         return np.asarray(array)

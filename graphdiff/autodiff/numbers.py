@@ -135,9 +135,7 @@ def _repeated(surroundings: Context, request: Request, cells: Mapping[int, tuple
     kept = {}
     for i, (cell, data) in cells.items():
         if cell.data is not data:
-            kept[i] = filled(
-                Tensor(), data, cell.spec, cell.backend, cell.context, cell.recorded, cell.name
-            )
+            kept[i] = filled(Tensor(), data, cell.spec, cell.backend, cell.context, cell.recorded, cell.name)
             kept[i].id = i
     return surroundings.run(swept_again, request, kept)
 

@@ -65,14 +65,13 @@ class Backward:
                     self._found = self._found()
         return self._found
 
-    def value(self, place: Place) -> Array:
+    def value(self, t: Tensor) -> Array:
         """The gradient of a tensor as the backend's array; ``None`` while tracing.
 
         Raises:
             ArgumentError, GradientError: as for :meth:`upstream`.
         """
-        id = place.id if isinstance(place, Tensor) else place
-        return self._values[id] if id in self._values else self.upstream(place).data
+        return self._values[t.id] if t.id in self._values else self.upstream(t).data
 
     def tensor(self, place: Place) -> Tensor:
         """The forward tensor that a tensor, node, id or name means.

@@ -172,10 +172,7 @@ class _Sweep:
 def is_variable(t: Tensor) -> bool:
     """Whether it is differentiated by unless something else is asked for."""
     return (
-        t.application is None
-        and t.recorded
-        and t.role in ("input", "parameter")
-        and t.spec.dtype.is_floating
+        t.application is None and t.recorded and t.role in ("input", "parameter") and t.spec.dtype.is_floating
     )
 
 
@@ -286,9 +283,7 @@ def _seed(output: Tensor, upstream: Any) -> Tensor:
     if isinstance(upstream, Tensor) and upstream.recorded:
         seed = upstream
     else:
-        seed = leaf(
-            upstream, output.dtype, role="backward", recorded=True, backend=output.backend, copy=True
-        )
+        seed = leaf(upstream, output.dtype, role="backward", recorded=True, backend=output.backend, copy=True)
         seed.named(f"∂{output.name}/∂{output.name}" if output.name else "upstream")
     if seed.spec is not output.spec:
         raise ShapeError(

@@ -31,7 +31,7 @@ from typing import Any
 
 from graphdiff import context, ops
 from graphdiff.autodiff.reverse import contribution, fit
-from graphdiff.backend import Backend, Kernel
+from graphdiff.backend import Backend
 from graphdiff.errors import TracingError
 from graphdiff.graph import TensorSpec
 from graphdiff.primitive import Application, Composite, engine
