@@ -18,7 +18,7 @@ A rule looks the same in the engine and in a plugin::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from graphdiff.errors import ShapeError
@@ -54,19 +54,21 @@ engine = Engine()
 class Application:
     """A primitive at certain specs and parameters: worked out once, shared by all nodes that are alike.
 
+    Refers to no primitive, which refers to it: what a rule closes over lives no longer than its nodes.
+
     Attributes:
-        primitive, specs, params: what is applied to what.
+        specs, params: of the operands.
         spec: of the output.
         edges: the argument numbers of the operands that the output has a derivative by.
         smooth: whether these are all of them.
+        visits: what the backward pass over arrays does at such a node, by the kernels it does it with.
     """
 
-    __slots__ = ("edges", "params", "primitive", "smooth", "spec", "specs")
+    __slots__ = ("edges", "params", "smooth", "spec", "specs", "visits")
 
     def __init__(
         self, primitive: Primitive, specs: tuple[TensorSpec, ...], params: Mapping[str, Any]
     ) -> None:
-        self.primitive = primitive
         self.specs = specs
         self.params = params
         self.spec = primitive.spec(*specs, **params)
@@ -74,6 +76,7 @@ class Application:
         differentiable = self.spec.dtype.is_floating and primitive.vjp is not None
         self.edges = tuple(k for k in floating if differentiable and primitive.rule(k) is not None)
         self.smooth = len(self.edges) == len(specs)
+        self.visits: dict[Hashable, Callable[..., None] | None] = {}
 
 
 def _told_apart(param: tuple[str, Any]) -> tuple[str, type, Any]:
@@ -123,7 +126,12 @@ class Primitive:
         samples: ``samples(source) -> (inputs, params)``, inputs that suit the primitive, drawn from a
             :class:`graphdiff.testing.Source`; every generic check runs on them.
         doc: one line for ``help``.
+
+    Attributes:
+        repeatable: whether the rules, called again later, give the same: not if they run a user's function.
     """
+
+    repeatable = True
 
     def __init__(
         self,

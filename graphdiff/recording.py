@@ -49,7 +49,7 @@ def unary(primitive: Primitive, x: Any) -> Tensor:
                 backend = x.backend
                 data = backend.kernels[primitive.name](x.data)
                 if x.recorded:
-                    return _recorded(application, (x,), data, backend, here, _frame_outside(3))
+                    return _recorded(primitive, application, (x,), data, backend, here, _frame_outside(3))
                 return filled(Tensor(), data, application.spec, backend, _CONSTANT)
         except _DETOURS:
             pass
@@ -70,7 +70,7 @@ def binary(primitive: Primitive, x: Any, y: Any) -> Tensor:
             if backend is y.backend and x.data is not None and y.data is not None:
                 data = backend.kernels[primitive.name](x.data, y.data)
                 if x.recorded or y.recorded:
-                    return _recorded(application, (x, y), data, backend, here, _frame_outside(3))
+                    return _recorded(primitive, application, (x, y), data, backend, here, _frame_outside(3))
                 return filled(Tensor(), data, application.spec, backend, _CONSTANT)
         except _DETOURS:
             pass
@@ -100,6 +100,7 @@ def _beside(primitive: Primitive, t: Any, number: Any) -> Any:
 
 
 def _recorded(
+    primitive: Primitive,
     application: Application,
     inputs: tuple[Tensor, ...],
     data: Array,
@@ -112,6 +113,7 @@ def _recorded(
     t.data = data
     t.spec = application.spec
     t.backend = backend
+    t.primitive = primitive
     t.application = application
     t.inputs = inputs
     t.context = here
@@ -209,7 +211,7 @@ def _apply(primitive: Primitive, inputs: tuple[Tensor, ...], params: Mapping[str
     if concrete and not (recorded and here.recording):
         return filled(Tensor(), data, application.spec, backend, _CONSTANT)
     frame = _frame_outside(1) if here.source is None else None
-    return _recorded(application, inputs, data, backend, here, frame)
+    return _recorded(primitive, application, inputs, data, backend, here, frame)
 
 
 def _compute(

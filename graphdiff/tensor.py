@@ -50,7 +50,8 @@ class Tensor:
     Attributes:
         data: the backend's array, or ``None`` while tracing.
         spec: shape and dtype.
-        application, inputs: what computed it from what; a leaf has no application.
+        primitive, inputs, params: what computed it from what; a leaf has no primitive.
+        application: what all nodes like it have in common.
         recorded: whether operations on it are recorded.
         name: the user's name for it; may be set.
         grad: after ``backward()``, the gradient of a variable or parameter as a plain array.
@@ -66,6 +67,7 @@ class Tensor:
         "id",
         "inputs",
         "name",
+        "primitive",
         "recorded",
         "spec",
         "user_code",
@@ -76,6 +78,7 @@ class Tensor:
     data: Array
     spec: TensorSpec
     backend: Backend
+    primitive: Primitive | None
     application: Application | None
     inputs: tuple[Tensor, ...]
     context: context.Context
@@ -106,11 +109,6 @@ class Tensor:
     @source.setter
     def source(self, at: source.Source | None) -> None:
         self.user_code, self.user_offset = at or (None, 0)
-
-    @property
-    def primitive(self) -> Primitive | None:
-        """What computed it; ``None`` for a leaf."""
-        return None if self.application is None else self.application.primitive
 
     @property
     def params(self) -> Mapping[str, Any]:
@@ -477,6 +475,7 @@ def filled(
     t.data = data
     t.spec = spec
     t.backend = backend
+    t.primitive = None
     t.application = None
     t.inputs = ()
     t.context = surroundings

@@ -18,7 +18,7 @@ from graphdiff.cell import Cell
 from graphdiff.module import Module
 from graphdiff.primitive import Composite, Rule
 from graphdiff.pytree import flatten
-from graphdiff.tensor import LEAF, Tensor, next_id
+from graphdiff.tensor import LEAF, Tensor, filled, next_id
 
 Run = Callable[[], Any]
 
@@ -68,8 +68,7 @@ class _Journal:
             return self._outer.read(cell)
         if cell.recorded:  # gradients must reach it, and a backward pass refuses new values
             return cell
-        constant = LEAF["constant"]
-        return Tensor(cell.data, cell.spec, cell.backend, None, (), {}, constant, None, False, cell.name)
+        return filled(Tensor(), cell.data, cell.spec, cell.backend, LEAF["constant"], name=cell.name)
 
     def write(self, cell: Cell, value: Tensor) -> None:
         self._present[cell.id] = value
@@ -107,6 +106,7 @@ def _shielded(result: Any, place: int, started: int, again: Callable[[], list[An
         return result
     rules = _Rules(lambda: again()[place], sources)
     node = Composite("checkpoint", lambda value, *_: ops.identity(value), vjp=rules)
+    node.repeatable = False
     return node(detached(result), *sources)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context, copy_context
 from functools import partial
 from heapq import heappop, heappush
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from graphdiff import context, ops
@@ -32,11 +32,13 @@ from graphdiff.autodiff.reverse import (
 from graphdiff.autodiff.visits import Visit, generated
 from graphdiff.autodiff.walk import ancestors
 from graphdiff.backend import Array, Backend
-from graphdiff.errors import GraphdiffError
-from graphdiff.primitive import Application
-from graphdiff.tensor import LEAF, Tensor, filled
+from graphdiff.errors import GradientError, GraphdiffError
+from graphdiff.tensor import LEAF, Tensor, filled, next_id
 
-_MOST_VISITS = 1 << 14
+if TYPE_CHECKING:
+    from graphdiff.cell import Cell
+    from graphdiff.module import Module
+
 _FAILURES = (GraphdiffError, IndexError, ValueError, TypeError, OverflowError, NotImplementedError)
 
 
@@ -74,7 +76,7 @@ class _Pass:
             return None
         if not found:
             return None
-        again = partial(_repeated, copy_context(), self.request, self.cells)
+        again = partial(_repeated, copy_context(), self.request, self.cells, next_id())
         return Backward(output, found, again, {t.id: self.gradients[t.id] for t in found})
 
     def _variables(self) -> tuple[Tensor, ...] | None:
@@ -106,7 +108,7 @@ class _Pass:
         asked = {t.id for t in wanted or ()}
         if leading is not None and output.id not in leading:
             return
-        visits = _visits_of(output.backend)
+        kernels = _kernels_of(output.backend)
         gradients, nodes, heap = self.gradients, {output.id: output}, [-output.id]
         gradients[output.id] = seed.data
         with output.backend.quiet():
@@ -120,7 +122,7 @@ class _Pass:
                 g = gradients[i] if i in asked else gradients.pop(i)
                 if not application.smooth:
                     self.rough.append(node)
-                visit = visits.known.get(application) or visits.of(application, output.backend)
+                visit = application.visits.get(kernels) or kernels.visit(node)
                 visit(node, g, gradients, nodes, heap, leading, self._keep)
 
     def _keep(self, cell: Tensor, node: Tensor) -> None:
@@ -130,48 +132,79 @@ class _Pass:
         self.cells[cell.id] = cell, cell.data
 
 
-def _repeated(surroundings: Context, request: Request, cells: Mapping[int, tuple[Tensor, Array]]) -> Swept:
+class _AsItWas:
+    """Shows cells that were given new values since a pass with the values of then."""
+
+    def __init__(self, cells: Mapping[int, tuple[Tensor, Array]], passed: int) -> None:
+        changed = {i: (cell, data) for i, (cell, data) in cells.items() if cell.changed_at > passed}
+        self.stand_ins: dict[int, Tensor] = {}
+        for i, (cell, data) in changed.items():
+            if cell.data is data:
+                raise GradientError(
+                    f"the value that {cell.label} had at the backward pass was overwritten in place",
+                    fix="ask the record for its graph before a compiled function changes the cell",
+                )
+            old = filled(Tensor(), data, cell.spec, cell.backend, cell.context, cell.recorded, cell.name)
+            old.id = i
+            self.stand_ins[i] = old
+
+    def read(self, cell: Tensor) -> Tensor:
+        return self.stand_ins.get(cell.id, cell)
+
+    def write(self, cell: Cell, value: Tensor) -> None:
+        raise GradientError(f"a derivative assigns to {cell.label}")
+
+    def notice(self, module: Module, training: bool) -> None:
+        """Modes are as they are."""
+
+
+def _repeated(
+    surroundings: Context, request: Request, cells: Mapping[int, tuple[Tensor, Array]], passed: int
+) -> Swept:
     """The recorded sweep, as it would have run at the time of the pass."""
-    kept = {}
-    for i, (cell, data) in cells.items():
-        if cell.data is not data:
-            kept[i] = filled(Tensor(), data, cell.spec, cell.backend, cell.context, cell.recorded, cell.name)
-            kept[i].id = i
-    return surroundings.run(swept_again, request, kept)
+    view = _AsItWas(cells, passed)
+
+    def repeat() -> Swept:
+        if not view.stand_ins:
+            return swept_again(request)
+        with context.observed(view):
+            return swept_again(request)
+
+    return surroundings.run(repeat)
 
 
-class _Visits:
-    """The visits that a backend's kernels make, by application."""
+class _Kernels:
+    """A backend's kernels as they are; visits made with them are known by it."""
 
     def __init__(self, backend: Backend) -> None:
-        self.kernels = dict(backend.kernels)
-        self.known: dict[Application, Visit] = {}
-        self._met: set[Application] = set()
+        self.table = dict(backend.kernels)
 
-    def of(self, application: Application, backend: Backend) -> Visit:
-        """The visit of an application that has none; generated when it is met the second time, which
-        costs as much as some tens of nodes visited by their rules."""
-        if application not in self._met:
-            self._met.add(application)
+    def visit(self, node: Tensor) -> Visit:
+        """What to do at a node whose application has no visit yet. One is generated when it is met the
+        second time: that costs as much as some tens of nodes visited by their rules."""
+        application, primitive = node.application, node.primitive
+        assert application is not None
+        assert primitive is not None
+        if not primitive.repeatable:
+            raise GradientError(f"the derivatives of {node.label} are not to be worked out twice")
+        if self not in application.visits:
+            application.visits[self] = None
             return _visit_by_rules
-        if len(self._met) > _MOST_VISITS:
-            self._met.clear()
-            self.known.clear()
         try:
-            visit = generated(application, backend)
-        except Exception:  # a stranger's rule may need values and raise whatever it likes without
+            visit = generated(primitive, application, node.backend)
+        except Exception:  # a stranger's rule may need values, and raise whatever it likes without
             visit = _visit_by_rules
-        self.known[application] = visit
+        application.visits[self] = visit
         return visit
 
 
-_all_visits: WeakKeyDictionary[Backend, _Visits] = WeakKeyDictionary()
+_kernels: WeakKeyDictionary[Backend, _Kernels] = WeakKeyDictionary()
 
 
-def _visits_of(backend: Backend) -> _Visits:
-    found = _all_visits.get(backend)
-    if found is None or found.kernels != backend.kernels:  # one of them was replaced
-        found = _all_visits[backend] = _Visits(backend)
+def _kernels_of(backend: Backend) -> _Kernels:
+    found = _kernels.get(backend)
+    if found is None or found.table != backend.kernels:  # one of them was replaced
+        found = _kernels[backend] = _Kernels(backend)
     return found
 
 

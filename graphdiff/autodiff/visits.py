@@ -34,7 +34,7 @@ from graphdiff.autodiff.reverse import contribution, fit
 from graphdiff.backend import Backend
 from graphdiff.errors import TracingError
 from graphdiff.graph import TensorSpec
-from graphdiff.primitive import Application, Composite, engine
+from graphdiff.primitive import Application, Composite, Primitive, engine
 from graphdiff.tensor import LEAF, Tensor, filled
 
 Visit = Callable[..., None]
@@ -48,17 +48,17 @@ _INFIX: dict[Any, str] = {
 }
 
 
-def generated(application: Application, backend: Backend) -> Visit:
+def generated(primitive: Primitive, application: Application, backend: Backend) -> Visit:
     """The visit of the nodes of one application.
 
     Raises:
-        TracingError: a rule that needs values, or reads a cell.
+        TracingError: a rule that needs values, or closes over tensors with a history.
         GraphdiffError: a rule that breaks its contract.
     """
     with context.apart():
         operands = [_stand_in(spec, backend) for spec in application.specs]
         g = _stand_in(application.spec, backend)
-        node = engine.call(application.primitive, tuple(operands), application.params)
+        node = engine.call(primitive, tuple(operands), application.params)
         known = {g.id: "g", node.id: "node.data"} | {x.id: f"x{k}.data" for k, x in enumerate(operands)}
         writer = _Writer(backend)
         writer.add(f"{''.join(f'x{k}, ' for k in range(len(operands)))}= node.inputs")
@@ -116,7 +116,7 @@ class _Writer:
         last = {x.id: t.id for t in order for x in t.inputs}
         own = set()
         for t in order:
-            if t.primitive is None:
+            if t.primitive is None or t.data is not None:
                 names[t.id] = self._constant(t)
                 continue
             args = [names[x.id] for x in t.inputs]
@@ -137,7 +137,7 @@ class _Writer:
         return self.value(composite.decompose(*operands, **t.params), known)
 
     def _constant(self, t: Tensor) -> str:
-        if t.data is None or t.is_cell:
+        if t.data is None or t.is_cell or t.recorded:
             raise TracingError(f"{t.label} may have another value at every visit")
         return self._named("c", t.data)
 
@@ -159,7 +159,8 @@ class _Writer:
     def function(self, signature: str) -> Callable[..., Any]:
         text = "\n".join([f"def {signature}:", *self.lines]) + "\n"
         exec(compile(text, "<graphdiff visit>", "exec"), self.names)
-        return self.names[signature.partition("(")[0]]  # type: ignore[no-any-return]
+        # Taken out, so that the function and its names do not keep each other alive.
+        return self.names.pop(signature.partition("(")[0])  # type: ignore[no-any-return]
 
 
 def _uncomputed(result: Tensor, known: Mapping[int, str]) -> list[Tensor]:
@@ -170,5 +171,6 @@ def _uncomputed(result: Tensor, known: Mapping[int, str]) -> list[Tensor]:
         t = waiting.pop()
         if t.id not in known and t.id not in found:
             found[t.id] = t
-            waiting += t.inputs
+            if t.data is None:
+                waiting += t.inputs
     return [found[i] for i in sorted(found)]
