@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any
 
 from graphdiff import context, ops, source
+from graphdiff.autodiff import numbers
 from graphdiff.autodiff.reverse import backward, detached, fresh
 from graphdiff.autodiff.walk import ancestors
 from graphdiff.errors import ArgumentError, DTypeError, GradientError
@@ -43,9 +44,11 @@ def value_and_grad(fn: Fn, argnums: Argnums = 0) -> Fn:
         with context.recording():
             xs, call, rebuild = _prepare(fn, args, kwargs, argnums)
             value = _scalar(call(xs))
-            gradients = _gradients(value, xs)
-            value, *gradients = released([value, *gradients], xs)
-        return value, rebuild(gradients)
+            found = numbers.gradients(value, xs)
+            if found is not None:
+                return detached(value), rebuild(found)
+            value, *found = released([value, *_gradients(value, xs)], xs)
+        return value, rebuild(found)
 
     return wrapped
 

@@ -57,6 +57,26 @@ def differentiate(
         return recorded(request)
 
 
+def gradients(output: Tensor, xs: Sequence[Tensor]) -> list[Tensor] | None:
+    """The gradients of a function's result by the leaves that it was called with, without history.
+
+    Returns:
+        ``None`` where they have one (something else that is recorded took part, or it is traced), or where
+        the recorded sweep has to say what is wrong, or what is zero.
+    """
+    if context.current().trace is not None or output.data is None or not output.recorded:
+        return None
+    if not output.dtype.is_floating or any(x.primitive is not None for x in xs):
+        return None
+    try:
+        found = _Pass(Request.of(output, None, None)).without_history(xs)
+    except _FAILURES:
+        return None
+    return found and [
+        filled(Tensor(), g, x.spec, x.backend, LEAF["constant"]) for x, g in zip(xs, found, strict=True)
+    ]
+
+
 class _Pass:
     """The state of one backward pass over arrays."""
 
@@ -82,11 +102,29 @@ class _Pass:
     def _variables(self) -> tuple[Tensor, ...] | None:
         """All variables, if all of them were reached."""
         self._sweep(None)
+        leaves = self._leaves()
+        if any(is_variable(t) and i not in self.gradients for i, t in leaves.items()):
+            return None
+        return tuple(leaves[i] for i in sorted(leaves) if is_variable(leaves[i]))
+
+    def without_history(self, xs: Sequence[Tensor]) -> list[Array] | None:
+        """The gradients of the leaves that a function was called with; ``None`` where something else that is
+        recorded took part, or one of them was not reached."""
+        self._sweep(None)
+        leaves = self._leaves()
+        ours = {x.id for x in xs}
+        if any(t.recorded and t.role != "backward" and i not in ours for i, t in leaves.items()):
+            return None
+        if any(i in ours and i not in self.gradients for i in leaves):
+            return None
+        return [self.gradients[x.id] if x.id in leaves else ops.zeros_like(x).data for x in xs]
+
+    def _leaves(self) -> dict[int, Tensor]:
+        """All recorded leaves, reached or lying behind what has no derivative."""
         edges = [(node, k) for node in self.rough for k in range(len(node.inputs))]
         blocked = [node.inputs[k] for node, k in edges if not has_derivative(node, k)]
-        if any(is_variable(t) and t.id not in self.leaves for t in ancestors(*blocked)):
-            return None
-        return tuple(self.leaves[i] for i in sorted(self.leaves) if is_variable(self.leaves[i]))
+        behind = {t.id: t for t in ancestors(*blocked) if t.primitive is None and t.recorded}
+        return self.leaves | behind
 
     def _asked_for(self, wanted: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
         """What is wanted, if all of it that lies upstream was reached."""
