@@ -17,12 +17,11 @@ from graphdiff.dtypes import EVERY_DTYPE, DType, as_dtype, promote
 from graphdiff.errors import ArgumentError, BackendError, GraphdiffError
 from graphdiff.graph import TensorSpec
 from graphdiff.primitive import Application, Composite, Primitive, engine
-from graphdiff.tensor import LEAF, Scalar, Tensor, abstract, describe, filled, leaf, next_id, present
+from graphdiff.tensor import Scalar, Tensor, abstract, constant, describe, leaf, next_id, present
 
 _FLOAT = DType("float64")
 _INT = DType("int64")
 _NUMBERS = frozenset(Scalar)
-_CONSTANT = LEAF["constant"]
 _frame_outside = source.frame_outside
 _SCALAR_SPECS = {dtype: TensorSpec((), dtype) for dtype in EVERY_DTYPE}
 _NO_PARAMS: dict[str, Any] = {}
@@ -50,7 +49,7 @@ def unary(primitive: Primitive, x: Any) -> Tensor:
                 data = backend.kernels[primitive.name](x.data)
                 if x.recorded:
                     return _recorded(primitive, application, (x,), data, backend, here, _frame_outside(3))
-                return filled(Tensor(), data, application.spec, backend, _CONSTANT)
+                return constant(data, application.spec, backend)
         except _DETOURS:
             pass
     return call(primitive, (x,), _NO_PARAMS)
@@ -71,7 +70,7 @@ def binary(primitive: Primitive, x: Any, y: Any) -> Tensor:
                 data = backend.kernels[primitive.name](x.data, y.data)
                 if x.recorded or y.recorded:
                     return _recorded(primitive, application, (x, y), data, backend, here, _frame_outside(3))
-                return filled(Tensor(), data, application.spec, backend, _CONSTANT)
+                return constant(data, application.spec, backend)
         except _DETOURS:
             pass
     return call(primitive, (x, y), _NO_PARAMS)
@@ -172,7 +171,7 @@ def _scalar(value: float, dtype: DType, home: Backend | None) -> Tensor:
         error = ArgumentError(f"{value} does not fit {dtype}: {problem}", fix="cast the tensor first")
         error.locate(source=source.describe(source.caller()))
         raise error from None
-    return filled(Tensor(), data, _SCALAR_SPECS[dtype], backend, _CONSTANT)
+    return constant(data, _SCALAR_SPECS[dtype], backend)
 
 
 def _home_of(value: Any, home: Backend | None) -> Backend | None:
@@ -209,7 +208,7 @@ def _apply(primitive: Primitive, inputs: tuple[Tensor, ...], params: Mapping[str
         error.locate(primitive.name, describe(inputs), source.describe(source.caller()))
         raise
     if concrete and not (recorded and here.recording):
-        return filled(Tensor(), data, application.spec, backend, _CONSTANT)
+        return constant(data, application.spec, backend)
     frame = _frame_outside(1) if here.source is None else None
     return _recorded(primitive, application, inputs, data, backend, here, frame)
 

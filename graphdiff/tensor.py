@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 next_id = itertools.count(1).__next__
 _NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
 LEAF: dict[Role, context.Context] = {role: context.Context(role=role) for role in get_args(Role)}
+_CONSTANT = LEAF["constant"]
 Scalar = (bool, int, float)
 T = TypeVar("T", bound="Tensor")
 
@@ -485,6 +486,11 @@ def filled(
     t.name = name
     t.grad = None
     return t
+
+
+def constant(data: Array, spec: TensorSpec, backend: Backend) -> Tensor:
+    """A tensor without history, of an array at hand."""
+    return filled(Tensor(), data, spec, backend, _CONSTANT)
 
 
 def _holds_recorded(values: Sequence[Any]) -> bool:

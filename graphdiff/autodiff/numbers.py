@@ -33,7 +33,7 @@ from graphdiff.autodiff.visits import Visit, generated
 from graphdiff.autodiff.walk import ancestors
 from graphdiff.backend import Array, Backend
 from graphdiff.errors import GradientError, GraphdiffError
-from graphdiff.tensor import LEAF, Tensor, filled, next_id
+from graphdiff.tensor import LEAF, Tensor, constant, filled, next_id
 
 if TYPE_CHECKING:
     from graphdiff.cell import Cell
@@ -72,9 +72,7 @@ def gradients(output: Tensor, xs: Sequence[Tensor]) -> list[Tensor] | None:
         found = _Pass(Request.of(output, None, None)).without_history(xs)
     except _FAILURES:
         return None
-    return found and [
-        filled(Tensor(), g, x.spec, x.backend, LEAF["constant"]) for x, g in zip(xs, found, strict=True)
-    ]
+    return found and [constant(g, x.spec, x.backend) for x, g in zip(xs, found, strict=True)]
 
 
 class _Pass:

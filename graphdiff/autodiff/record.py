@@ -13,7 +13,7 @@ from graphdiff.autodiff.walk import ancestors, graph_of
 from graphdiff.backend import Array
 from graphdiff.errors import ArgumentError, GradientError
 from graphdiff.graph import Graph, Node
-from graphdiff.tensor import Tensor, present
+from graphdiff.tensor import Tensor, constant, present
 
 Edge = tuple[int, int]
 Place = Tensor | Node | str | int
@@ -72,6 +72,16 @@ class Backward:
             ArgumentError, GradientError: as for :meth:`upstream`.
         """
         return self._values[t.id] if t.id in self._values else self.upstream(t).data
+
+    def gradient(self, t: Tensor) -> Tensor:
+        """The gradient of a tensor to compute with: where its value is known it has no history, and the
+        backward graph need not be recorded for it.
+
+        Raises:
+            ArgumentError, GradientError: as for :meth:`upstream`.
+        """
+        found = self._values.get(t.id)
+        return self.upstream(t) if found is None else constant(found, t.spec, t.backend)
 
     def tensor(self, place: Place) -> Tensor:
         """The forward tensor that a tensor, node, id or name means.

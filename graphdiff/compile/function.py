@@ -20,7 +20,7 @@ from graphdiff.errors import ArgumentError
 from graphdiff.graph import Graph
 from graphdiff.ops.precision import autocast_dtype
 from graphdiff.pytree import Structure, flatten
-from graphdiff.tensor import LEAF, Tensor, as_tensor, filled, next_id
+from graphdiff.tensor import Tensor, as_tensor, constant, next_id
 
 _Key = tuple[Hashable, ...]
 _MOST_KEPT = 128  # traced variants of one function; the oldest go first
@@ -147,10 +147,9 @@ class _Entry:
         for cell, data in zip(self._traced.written, results[count:], strict=True):
             cell.data = data
             cell.changed_at = next_id()
-        constant = LEAF["constant"]
         return self._traced.rebuild(
             [
-                filled(Tensor(), data, spec, self._backend, constant)
+                constant(data, spec, self._backend)
                 for data, spec in zip(results[:count], self._specs, strict=False)
             ]
         )

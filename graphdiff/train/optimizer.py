@@ -77,9 +77,9 @@ class Optimizer(ABC):
             # Everything is worked out before anything is assigned: an error leaves all as it was.
             new: list[tuple[Cell, Tensor]] = []
             for name, parameter in parameters.items():
-                key: Any = parameter if isinstance(gradients, Backward) else name
-                if key in gradients:
-                    new += self._updated(parameter, gradients[key], self._cells(name, parameter))
+                found = _gradient(gradients, name, parameter)
+                if found is not None:
+                    new += self._updated(parameter, found, self._cells(name, parameter))
             for cell, value in new:
                 cell.assign(value if when is None else ops.where(when, value, cell))
 
@@ -128,3 +128,9 @@ class Optimizer(ABC):
                 cells[kind].assign(value)  # a compiled step holds on to the cell
             else:
                 cells[kind] = Cell(value, name=key)
+
+
+def _gradient(gradients: Backward | Mapping[str, Tensor], name: str, parameter: Cell) -> Tensor | None:
+    if not isinstance(gradients, Backward):
+        return gradients.get(name)
+    return gradients.gradient(parameter) if parameter in gradients else None
