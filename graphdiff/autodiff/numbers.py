@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 from graphdiff import context, ops
 from graphdiff.autodiff.record import Backward, Swept
 from graphdiff.autodiff.reverse import (
+    REFUSALS,
     Request,
     check_fresh,
     contribution,
@@ -46,15 +47,17 @@ def differentiate(
     output: Tensor, upstream: Any = None, *, wrt: Sequence[Tensor] | Tensor | None = None
 ) -> Backward:
     """Differentiate ``output``; see :meth:`graphdiff.Tensor.backward`. Sets no ``grad``."""
-    with located(output):
+    try:
         request = Request.of(output, upstream, wrt)
         # What the upstream gradient was computed from takes part in the derivatives of the record.
-        plain = request.seed.application is None and request.seed is not upstream
+        plain = request.seed.primitive is None and request.seed is not upstream
         if plain and output.data is not None and context.current().trace is None:
             found = _Pass(request).run()
             if found is not None:
                 return found
         return recorded(request)
+    except REFUSALS as error:
+        raise located(error, output)  # noqa: B904
 
 
 def gradients(output: Tensor, xs: Sequence[Tensor]) -> list[Tensor] | None:

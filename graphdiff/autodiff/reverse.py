@@ -7,16 +7,17 @@ for a contribution, only where it leads to something wanted; broadcasting is und
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 from graphdiff import context, ops, source
 from graphdiff.autodiff.record import Backward, Edge, Swept
 from graphdiff.autodiff.walk import ancestors
-from graphdiff.errors import DTypeError, GradientError, ShapeError
+from graphdiff.errors import DTypeError, GradientError, GraphdiffError, ShapeError
 from graphdiff.ops.reduction import sum_to
 from graphdiff.tensor import Tensor, describe, leaf, present
+
+REFUSALS = (GradientError, DTypeError, ShapeError)
 
 
 def backward(
@@ -28,18 +29,16 @@ def backward(
     Args:
         since: tensors older than this id are taken as leaves.
     """
-    with located(output):
-        return recorded(Request.of(output, upstream, wrt), since)
-
-
-@contextmanager
-def located(output: Tensor) -> Iterator[None]:
-    """What goes wrong inside is put down to the backward pass of a tensor."""
     try:
-        yield
-    except (GradientError, DTypeError, ShapeError) as error:
-        error.locate("backward", describe([output]), source.describe(source.caller()))
-        raise
+        return recorded(Request.of(output, upstream, wrt), since)
+    except REFUSALS as error:
+        raise located(error, output)  # noqa: B904
+
+
+def located(error: GraphdiffError, output: Tensor) -> GraphdiffError:
+    """The error, put down to the backward pass of a tensor."""
+    error.locate("backward", describe([output]), source.describe(source.caller()))
+    return error
 
 
 class Request(NamedTuple):
