@@ -15,6 +15,7 @@ from graphdiff import context, ops
 from graphdiff.autodiff import Backward
 from graphdiff.cell import Cell
 from graphdiff.errors import ArgumentError, StateError
+from graphdiff.graph import TensorSpec
 from graphdiff.module import Module
 from graphdiff.tensor import Tensor
 
@@ -31,6 +32,7 @@ class Optimizer(ABC):
     def __init__(self, lr: float) -> None:
         self._lr = Cell(float(lr), "float64", name="lr")
         self.state: dict[str, dict[str, Cell]] = {}
+        self._fitting: dict[str, TensorSpec] = {}  # the parameters whose state was found to suit them
 
     @property
     def lr(self) -> float:
@@ -96,6 +98,8 @@ class Optimizer(ABC):
         Raises:
             StateError: loaded state that is not of this optimizer's kind, or of another shape.
         """
+        if path in self.state and self._fitting.get(path) is parameter.spec:
+            return self.state[path]
         initial = self.initial(parameter)
         if path not in self.state:
             self.state[path] = {kind: Cell(value, name=f"{path}/{kind}") for kind, value in initial.items()}
@@ -106,6 +110,7 @@ class Optimizer(ABC):
                 f"the state of {path} is {shapes}, {type(self).__name__} needs {wanted}",
                 fix="load the state of the same optimizer and model, or make a new optimizer",
             )
+        self._fitting[path] = parameter.spec
         return self.state[path]
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
@@ -121,6 +126,7 @@ class Optimizer(ABC):
         for key in state:
             if "/" not in key:
                 raise StateError(f"{key!r} is no optimizer state", fix="load what state_dict() gave")
+        self._fitting.clear()
         for key, value in state.items():
             path, _, kind = key.rpartition("/")
             cells = self.state.setdefault(path, {})
