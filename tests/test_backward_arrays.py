@@ -11,7 +11,7 @@ import test_autodiff
 from hypothesis import given
 
 import graphdiff as gd
-from graphdiff.autodiff import backward, numbers
+from graphdiff.autodiff import backward, repetition
 from graphdiff.errors import GradientError
 from graphdiff.testing.strategies import sources
 
@@ -33,8 +33,8 @@ def same_bits(one, other):
 def recorded_sweeps(monkeypatch):
     """How often a graph of a backward pass is recorded."""
     calls = []
-    again = numbers.swept_again
-    monkeypatch.setattr(numbers, "swept_again", lambda request: calls.append(1) or again(request))
+    again = repetition.swept_again
+    monkeypatch.setattr(repetition, "swept_again", lambda request: calls.append(1) or again(request))
     return calls
 
 

@@ -8,37 +8,30 @@ its graph is asked for, in the context and with the cells' values of now.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextvars import Context, copy_context
+from collections.abc import Mapping, Sequence
+from contextvars import copy_context
 from functools import partial
-from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from heapq import heappop
+from typing import Any
 
 from graphdiff import context, ops
-from graphdiff.autodiff.record import Backward, Swept
+from graphdiff.autodiff.record import Backward
+from graphdiff.autodiff.repetition import repeated
 from graphdiff.autodiff.reverse import (
     REFUSALS,
     Request,
     check_fresh,
-    contribution,
-    fit,
     has_derivative,
     is_variable,
     leading_to,
     located,
     recorded,
-    swept_again,
 )
-from graphdiff.autodiff.visits import Visit, generated
+from graphdiff.autodiff.visits import kernels_of
 from graphdiff.autodiff.walk import ancestors
-from graphdiff.backend import Array, Backend
-from graphdiff.errors import GradientError, GraphdiffError
-from graphdiff.tensor import LEAF, Tensor, constant, filled, next_id
-
-if TYPE_CHECKING:
-    from graphdiff.cell import Cell
-    from graphdiff.module import Module
+from graphdiff.backend import Array
+from graphdiff.errors import GraphdiffError
+from graphdiff.tensor import Tensor, constant, next_id
 
 _FAILURES = (GraphdiffError, IndexError, ValueError, TypeError, OverflowError, NotImplementedError)
 
@@ -97,7 +90,7 @@ class _Pass:
             return None
         if not found:
             return None
-        again = partial(_repeated, copy_context(), self.request, self.cells, next_id())
+        again = partial(repeated, copy_context(), self.request, self.cells, next_id())
         return Backward(output, found, again, {t.id: self.gradients[t.id] for t in found})
 
     def _variables(self) -> tuple[Tensor, ...] | None:
@@ -147,7 +140,7 @@ class _Pass:
         asked = {t.id for t in wanted or ()}
         if leading is not None and output.id not in leading:
             return
-        kernels = _kernels_of(output.backend)
+        kernels = kernels_of(output.backend)
         gradients, nodes, heap = self.gradients, {output.id: output}, [-output.id]
         gradients[output.id] = seed.data
         with output.backend.quiet():
@@ -169,107 +162,3 @@ class _Pass:
         if cell.changed_at > node.id:
             check_fresh(node)
         self.cells[cell.id] = cell, cell.data
-
-
-class _AsItWas:
-    """Shows cells that were given new values since a pass with the values of then."""
-
-    def __init__(self, cells: Mapping[int, tuple[Tensor, Array]], passed: int) -> None:
-        changed = {i: (cell, data) for i, (cell, data) in cells.items() if cell.changed_at > passed}
-        self.stand_ins: dict[int, Tensor] = {}
-        for i, (cell, data) in changed.items():
-            if cell.data is data:
-                raise GradientError(
-                    f"the value that {cell.label} had at the backward pass was overwritten in place",
-                    fix="ask the record for its graph before a compiled function changes the cell",
-                )
-            old = filled(Tensor(), data, cell.spec, cell.backend, cell.context, cell.recorded, cell.name)
-            old.id = i
-            self.stand_ins[i] = old
-
-    def read(self, cell: Tensor) -> Tensor:
-        return self.stand_ins.get(cell.id, cell)
-
-    def write(self, cell: Cell, value: Tensor) -> None:
-        raise GradientError(f"a derivative assigns to {cell.label}")
-
-    def notice(self, module: Module, training: bool) -> None:
-        """Modes are as they are."""
-
-
-def _repeated(
-    surroundings: Context, request: Request, cells: Mapping[int, tuple[Tensor, Array]], passed: int
-) -> Swept:
-    """The recorded sweep, as it would have run at the time of the pass."""
-    view = _AsItWas(cells, passed)
-
-    def repeat() -> Swept:
-        if not view.stand_ins:
-            return swept_again(request)
-        with context.observed(view):
-            return swept_again(request)
-
-    return surroundings.run(repeat)
-
-
-class _Kernels:
-    """A backend's kernels as they are; visits made with them are known by it."""
-
-    def __init__(self, backend: Backend) -> None:
-        self.table = dict(backend.kernels)
-
-    def visit(self, node: Tensor) -> Visit:
-        """What to do at a node whose application has no visit yet. One is generated when it is met the
-        second time: that costs as much as some tens of nodes visited by their rules."""
-        application, primitive = node.application, node.primitive
-        assert application is not None
-        assert primitive is not None
-        if not primitive.repeatable:
-            raise GradientError(f"the derivatives of {node.label} are not to be worked out twice")
-        if self not in application.visits:
-            application.visits[self] = None
-            return _visit_by_rules
-        try:
-            visit = generated(primitive, application, node.backend)
-        except Exception:  # a stranger's rule may need values, and raise whatever it likes without
-            visit = _visit_by_rules
-        application.visits[self] = visit
-        return visit
-
-
-_kernels: WeakKeyDictionary[Backend, _Kernels] = WeakKeyDictionary()
-
-
-def _kernels_of(backend: Backend) -> _Kernels:
-    found = _kernels.get(backend)
-    if found is None or found.table != backend.kernels:  # one of them was replaced
-        found = _kernels[backend] = _Kernels(backend)
-    return found
-
-
-def _visit_by_rules(
-    node: Tensor,
-    g: Array,
-    gradients: dict[int, Array],
-    nodes: dict[int, Tensor],
-    heap: list[int],
-    leading: Mapping[int, Any] | None,
-    keep: Callable[[Tensor, Tensor], None],
-) -> None:
-    """What a generated visit does, by the rules themselves."""
-    for x in node.inputs:
-        if x.is_cell:
-            keep(x, node)
-    upstream = filled(Tensor(), g, node.spec, node.backend, LEAF["backward"])
-    for k, x in enumerate(node.inputs):
-        i = x.id
-        if (x.recorded if leading is None else i in leading) and has_derivative(node, k):
-            with context.no_grad():
-                raw = contribution(node, k, upstream)
-                part = (ops.zeros_like(x) if raw is None else fit(raw, node, k)).data
-            if i in gradients:
-                gradients[i] = node.backend.kernels["accumulate"](gradients[i], part)
-            else:
-                gradients[i] = part
-                nodes[i] = x
-                heappush(heap, -i)

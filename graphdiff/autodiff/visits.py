@@ -28,11 +28,12 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from heapq import heappush
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from graphdiff import context, ops
-from graphdiff.autodiff.reverse import contribution, fit
-from graphdiff.backend import Backend
-from graphdiff.errors import TracingError
+from graphdiff.autodiff.reverse import contribution, fit, has_derivative
+from graphdiff.backend import Array, Backend
+from graphdiff.errors import GradientError, TracingError
 from graphdiff.graph import TensorSpec
 from graphdiff.primitive import Application, Composite, Primitive, engine
 from graphdiff.tensor import LEAF, Tensor, filled
@@ -174,3 +175,67 @@ def _uncomputed(result: Tensor, known: Mapping[int, str]) -> list[Tensor]:
             if t.data is None:
                 waiting += t.inputs
     return [found[i] for i in sorted(found)]
+
+
+class _Kernels:
+    """A backend's kernels as they are; visits made with them are known by it."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.table = dict(backend.kernels)
+
+    def visit(self, node: Tensor) -> Visit:
+        """What to do at a node whose application has no visit yet. One is generated when it is met the
+        second time: that costs as much as some tens of nodes visited by their rules."""
+        application, primitive = node.application, node.primitive
+        assert application is not None
+        assert primitive is not None
+        if not primitive.repeatable:
+            raise GradientError(f"the derivatives of {node.label} are not to be worked out twice")
+        if self not in application.visits:
+            application.visits[self] = None
+            return _visit_by_rules
+        try:
+            visit = generated(primitive, application, node.backend)
+        except Exception:  # a stranger's rule may need values, and raise whatever it likes without
+            visit = _visit_by_rules
+        application.visits[self] = visit
+        return visit
+
+
+_known: WeakKeyDictionary[Backend, _Kernels] = WeakKeyDictionary()
+
+
+def kernels_of(backend: Backend) -> _Kernels:
+    """The backend's kernels as they are now."""
+    found = _known.get(backend)
+    if found is None or found.table != backend.kernels:  # one of them was replaced
+        found = _known[backend] = _Kernels(backend)
+    return found
+
+
+def _visit_by_rules(
+    node: Tensor,
+    g: Array,
+    gradients: dict[int, Array],
+    nodes: dict[int, Tensor],
+    heap: list[int],
+    leading: Mapping[int, Any] | None,
+    keep: Callable[[Tensor, Tensor], None],
+) -> None:
+    """What a generated visit does, by the rules themselves."""
+    for x in node.inputs:
+        if x.is_cell:
+            keep(x, node)
+    upstream = filled(Tensor(), g, node.spec, node.backend, LEAF["backward"])
+    for k, x in enumerate(node.inputs):
+        i = x.id
+        if (x.recorded if leading is None else i in leading) and has_derivative(node, k):
+            with context.no_grad():
+                raw = contribution(node, k, upstream)
+                part = (ops.zeros_like(x) if raw is None else fit(raw, node, k)).data
+            if i in gradients:
+                gradients[i] = node.backend.kernels["accumulate"](gradients[i], part)
+            else:
+                gradients[i] = part
+                nodes[i] = x
+                heappush(heap, -i)
