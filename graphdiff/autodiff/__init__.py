@@ -1,5 +1,6 @@
 """Derivatives. The backward pass is made of recorded operations like any other: it is a graph that can
-be drawn, checked, and differentiated again."""
+be drawn, checked, and differentiated again. Where numbers alone are asked for, the same pass runs over
+arrays, and the graph is recorded when somebody wants it."""
 
 from graphdiff.autodiff.checkpoint import checkpoint
 from graphdiff.autodiff.forward import jvp

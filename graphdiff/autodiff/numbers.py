@@ -3,7 +3,7 @@
 ``backward()`` is asked for numbers far more often than for the graph that computes them. Nodes are visited in
 the order of the recorded sweep, the youngest first, each by a small function over arrays
 (:mod:`graphdiff.autodiff.visits`). The record that is handed out repeats the pass as a recorded sweep when
-its graph is asked for, in the context and with the cells' values of now.
+its graph is asked for, in the context and with the cells' values of the time of the pass.
 """
 
 from __future__ import annotations
