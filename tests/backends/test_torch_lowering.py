@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from compile.test_compile import PROGRAMS, run
+from graphdiff.bench.torch_models import MODELS
 from graphdiff_torch.lowering import choice
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import graphdiff as gd
 from graphdiff.backend import get_backend
-from graphdiff.bench.torch_models import MODELS
 from graphdiff.bench.workloads import WORKLOADS
 from graphdiff.cell import Cell
 from graphdiff.errors import ArgumentError, BackendError

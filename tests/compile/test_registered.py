@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from compile.registered import LARGE, LAYERS, LOSSES, MODELS, OPTIMIZERS
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import graphdiff as gd
@@ -126,10 +126,23 @@ def test_optimizers(backend, name, source, sizes):
         same(backend, *(descended(make, sizes, compiled) for compiled in (False, True)))
 
 
+def widened(module):
+    """The module with all its numbers in float64: dozens of layers of batch statistics turn rounding in
+    float32 into gradients that differ in the second digit."""
+    for _, part in module.named_modules():
+        for name, cell in list(vars(part).items()):
+            if isinstance(cell, gd.Cell) and cell.dtype.is_floating:
+                object.__setattr__(part, name, type(cell)(cell.numpy(), "float64", name=cell.name))
+    return module
+
+
 def check_model(backend, name, source, seed):
     with gd.backend(backend):
         make, shape = drawn(MODELS, name, source)
         x = np.random.default_rng(seed).normal(size=shape).astype("float32")
+        if backend == "torch":
+            narrow, x = make, x.astype("float64")
+            make = lambda: widened(narrow())  # noqa: E731
         same(backend, *(twice(make, [x], True, compiled) for compiled in (False, True)))
 
 
@@ -144,6 +157,6 @@ def test_models(backend, name, source, seed):
 @on_every_backend
 @pytest.mark.parametrize("name", sorted(LARGE))
 @given(source=sources(), seed=st.integers(0, 99))
-@settings(max_examples=1)
+@settings(max_examples=1, phases=[Phase.generate])  # too large to be made smaller
 def test_large_models(backend, name, source, seed):
     check_model(backend, name, source, seed)
