@@ -57,14 +57,14 @@ def _index_update(x: Array, values: Array, *index: Array, key: tuple[Any, ...]) 
 
 def _one_hot(labels: Array, depth: int, dtype: str) -> Array:
     labels = np.asarray(labels)
-    wrong = labels[(labels < 0) | (labels >= depth)]
-    if wrong.size:
+    if labels.size and (labels.min() < 0 or labels.max() >= depth):
+        wrong = labels[(labels < 0) | (labels >= depth)].flat[0]
         raise ArgumentError(
-            f"label {wrong.flat[0]} is outside 0 … {depth - 1}",
+            f"label {wrong} is outside 0 … {depth - 1}",
             fix="raise depth, or number the classes from 0",
         )
     out = np.zeros((*labels.shape, depth), dtype)
-    np.put_along_axis(out, labels[..., None].astype(np.int64), 1, axis=-1)
+    out.reshape(-1)[np.arange(labels.size) * depth + labels.ravel().astype(np.int64)] = 1
     return out
 
 
@@ -106,6 +106,11 @@ def _relu_grad(g: Array, x: Array, out: Array | None = None) -> Array:
 # Without the switch: a compiled program throws it once for all of its kernels.
 RAW: Kernels = shared_kernels(np) | {
     "reciprocal": np.reciprocal,
+    # Methods and ufuncs in place of the functions around them, which take longer than they do.
+    "reshape": lambda x, shape: x.reshape(shape),
+    "transpose": lambda x, axes: x.transpose(axes),
+    "max": lambda x, axes, keepdims: np.maximum.reduce(x, axes, None, None, keepdims),
+    "min": lambda x, axes, keepdims: np.minimum.reduce(x, axes, None, None, keepdims),
     "where": _where,
     "relu_grad": _relu_grad,
     "erf": _special("erf"),
