@@ -109,8 +109,8 @@ RAW: Kernels = shared_kernels(np) | {
     # Methods and ufuncs in place of the functions around them, which take longer than they do.
     "reshape": lambda x, shape: x.reshape(shape),
     "transpose": lambda x, axes: x.transpose(axes),
-    "max": lambda x, axes, keepdims: np.maximum.reduce(x, axes, None, None, keepdims),
-    "min": lambda x, axes, keepdims: np.minimum.reduce(x, axes, None, None, keepdims),
+    "max": lambda x, axes, keepdims: np.maximum.reduce(x, axis=axes, keepdims=keepdims),
+    "min": lambda x, axes, keepdims: np.minimum.reduce(x, axis=axes, keepdims=keepdims),
     "where": _where,
     "relu_grad": _relu_grad,
     "erf": _special("erf"),
