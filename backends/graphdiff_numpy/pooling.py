@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff_numpy.patches import Padding, Pair, batch_first, batch_innermost, reached
+from graphdiff_numpy.patches import Padding, Pair, batch_first, batch_innermost, copy, reached
 from graphdiff_numpy.threads import shared
 
 Array = np.ndarray[Any, Any]
@@ -114,7 +114,7 @@ def max_and_argmax(
         for i, (at_rows, under_rows) in enumerate(rows):
             for j, (at, under) in enumerate(columns):
                 _challenge(
-                    source[part, under_rows, under],
+                    _together(source[part, under_rows, under]),
                     best[:, at_rows, at],
                     number[:, at_rows, at],
                     kind.type(i * window[1] + j),
@@ -131,6 +131,16 @@ def _first(met: list[tuple[slice, slice]], places: int) -> Array:
     result = np.zeros(places, np.int64)
     for k, (at, _) in reversed(list(enumerate(met))):
         result[at] = k
+    return result
+
+
+def _together(view: Array) -> Array:
+    """The view, or a copy where a stride leaves only the images of one position side by side: arithmetic on
+    many short runs is slower than a copy."""
+    if view.strides[2] == view.shape[3] * view.itemsize:
+        return view
+    result = np.empty(view.shape, view.dtype)
+    copy(result, view)
     return result
 
 
