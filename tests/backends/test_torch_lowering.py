@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from compile.test_compile import PROGRAMS, run
-from graphdiff.bench.torch_models import MODELS
 from graphdiff_torch.lowering import choice
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import graphdiff as gd
 from graphdiff.backend import get_backend
+from graphdiff.bench.peers.torch_models import MODELS
 from graphdiff.bench.workloads import WORKLOADS
 from graphdiff.cell import Cell
 from graphdiff.errors import ArgumentError, BackendError

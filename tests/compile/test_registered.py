@@ -5,6 +5,7 @@ import pytest
 from compile.registered import LARGE, LAYERS, LOSSES, MODELS, OPTIMIZERS
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from widening import widened
 
 import graphdiff as gd
 from graphdiff.testing.strategies import sources
@@ -124,16 +125,6 @@ def test_optimizers(backend, name, source, sizes):
     with gd.backend(backend):
         make = drawn(OPTIMIZERS, name, source)
         same(backend, *(descended(make, sizes, compiled) for compiled in (False, True)))
-
-
-def widened(module):
-    """The module with all its numbers in float64: dozens of layers of batch statistics turn rounding in
-    float32 into gradients that differ in the second digit."""
-    for _, part in module.named_modules():
-        for name, cell in list(vars(part).items()):
-            if isinstance(cell, gd.Cell) and cell.dtype.is_floating:
-                object.__setattr__(part, name, type(cell)(cell.numpy(), "float64", name=cell.name))
-    return module
 
 
 def check_model(backend, name, source, seed):
