@@ -36,6 +36,7 @@ losses = Registry("losses")
 optimizers = Registry("optimizers")
 models = Registry("models")
 datasets = Registry("datasets")
+transforms = Registry("transforms")
 
 __all__ = [
     *_operations,
@@ -82,6 +83,7 @@ __all__ = [
     "scope",
     "seed",
     "tensor",
+    "transforms",
     "value_and_grad",
     "variable",
     "variables",

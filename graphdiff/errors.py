@@ -83,6 +83,10 @@ class StateError(GraphdiffError, KeyError):
     """A state dict that does not fit the module it is loaded into."""
 
 
+class DataError(GraphdiffError, ValueError):
+    """A data file that is missing, damaged, or not of its format; the message has its path."""
+
+
 class PluginError(GraphdiffError, RuntimeError):
     """A plugin that cannot be found, loaded or used."""
 

@@ -25,6 +25,7 @@ HEAVY = {
     "rich",
     "click",
     "jinja2",
+    "PIL",
 }
 HEAVY |= {"hypothesis", "pytest", "graphdiff_numpy", "graphdiff_layers", "graphdiff_losses"}
 
@@ -56,7 +57,7 @@ def test_the_core_imports_no_backend_and_no_plugin():
     assert lint_imports(config_filename="pyproject.toml", no_cache=True) == 0
 
 
-@pytest.mark.parametrize("name", ["layers", "losses", "optimizers", "datasets", "backends"])
+@pytest.mark.parametrize("name", ["layers", "losses", "optimizers", "datasets", "transforms", "backends"])
 def test_every_built_in_plugin_loads_and_is_graphdiffs(name):
     from graphdiff.plugins import Registry
 

@@ -1,0 +1,170 @@
+"""Whatever gives examples, as one kind of mini-batches; and batches made ahead by a thread."""
+
+from __future__ import annotations
+
+import contextvars
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+
+from graphdiff.errors import ArgumentError
+from graphdiff.train.data import Array, Arrays, batches
+from graphdiff.train.dataset import paired
+from graphdiff.train.transform import Transform
+
+T = TypeVar("T")
+_END = object()
+
+
+def as_batches(
+    source: Any,
+    size: int = 32,
+    *,
+    shuffle: bool = False,
+    drop_last: bool = False,
+    transform: Transform | None = None,
+    seed: int = 0,
+    epoch: int = 0,
+) -> Iterator[Arrays]:
+    """Mini-batches of any source of examples, as NumPy arrays.
+
+    The order and what is random in the transform depend on ``seed`` and ``epoch`` alone, so an epoch can be
+    made again without those before it. Augmentation is for training: pass none when a model is measured.
+
+    Args:
+        source: a pair of arrays (inputs, labels), such as ``Arrays``; or anything that iterates over batches
+            (inputs, labels), such as torch's ``DataLoader`` or a list. Batches that come ready keep their
+            size and order: ``size`` and ``shuffle`` are then their maker's affair.
+        size: examples in a batch.
+        shuffle: random order.
+        drop_last: leave out a last batch that is smaller than the others.
+        transform: changes the inputs of each batch. An example's index, which its random numbers depend on,
+            is its row in the arrays, or its place in the order in which ready batches hold it.
+
+    Raises:
+        ArgumentError: no examples, a size below 1, or a source that is none of these.
+        ShapeError: inputs and labels of unequal number.
+    """
+    if _is_pair(source):
+        made = _cut(source, size, np.random.default_rng((seed, epoch)) if shuffle else None)
+    else:
+        made = _ready(source)
+    smallest = size if _is_pair(source) else 0
+    for indices, batch in made:
+        if drop_last and len(indices) < smallest:
+            return
+        smallest = smallest or len(indices)
+        if transform is not None:
+            inputs = transform(batch.inputs, seed=seed, epoch=epoch, indices=indices)
+            batch = Arrays(inputs, batch.labels)
+        yield batch
+
+
+def _is_pair(source: Any) -> bool:
+    return isinstance(source, (tuple, list)) and len(source) == 2 and all(hasattr(a, "shape") for a in source)
+
+
+def _cut(source: Any, size: int, rng: np.random.Generator | None) -> Iterator[tuple[Array, Arrays]]:
+    inputs, labels = (_numpy(part) for part in source)
+    rows = np.arange(len(inputs)) if inputs.ndim else inputs
+    for indices, chosen in batches(Arrays(rows, labels), size, rng):
+        yield indices, Arrays(inputs[indices], chosen)
+
+
+def _ready(source: Any) -> Iterator[tuple[Array, Arrays]]:
+    try:
+        parts = iter(source)
+    except TypeError:
+        raise ArgumentError(
+            f"{type(source).__name__} gives no examples",
+            fix="give a pair of arrays (inputs, labels), or what iterates over such batches",
+        ) from None
+    seen = 0
+    for part in parts:
+        batch = _batch(part)
+        yield np.arange(seen, seen + len(batch.inputs)), batch
+        seen += len(batch.inputs)
+    if not seen:
+        raise ArgumentError(
+            f"{type(source).__name__} gave no batches",
+            fix="give a source that holds some and, for more than one epoch, starts again at each iter()",
+        )
+
+
+def _batch(part: Any) -> Arrays:
+    try:
+        inputs, labels = part
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"a batch is a pair (inputs, labels), not {type(part).__name__}",
+            fix="let the loader give such pairs",
+        ) from None
+    return paired(_numpy(inputs), _numpy(labels))
+
+
+def _numpy(value: Any) -> Array:
+    """Any array library's array, on the host; torch's are taken off their device and graph."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+    return np.asarray(value)
+
+
+def prefetch(items: Iterable[T], depth: int = 2) -> Iterator[T]:
+    """The same items, made ahead by a thread of their own.
+
+    An error of theirs is raised here, after the items before it. The thread ends with the last item, an
+    error, or when this iterator is closed or dropped; a generator is closed with it.
+
+    Args:
+        depth: how many items may wait.
+
+    Raises:
+        ArgumentError: a depth below 1.
+    """
+    if depth < 1:
+        raise ArgumentError(f"depth={depth} makes nothing ahead", fix="give at least 1")
+    return _prefetched(items, depth)
+
+
+def _prefetched(items: Iterable[T], depth: int) -> Iterator[T]:
+    waiting: queue.Queue[Any] = queue.Queue(depth)
+    stop = threading.Event()
+    context = contextvars.copy_context()  # the current backend is the caller's
+    thread = threading.Thread(target=context.run, args=(_fill, waiting, items, stop), daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = waiting.get()
+            if error is not None:
+                raise error
+            if item is _END:
+                return
+            yield item
+    finally:
+        stop.set()
+        while thread.is_alive():
+            _emptied(waiting)
+            thread.join(0.01)
+
+
+def _fill(waiting: queue.Queue[Any], items: Iterable[Any], stop: threading.Event) -> None:
+    error = None
+    try:
+        parts = iter(items)
+        for item in parts:
+            waiting.put((item, None))
+            if stop.is_set():
+                break
+        if hasattr(parts, "close"):  # a generator ends in the thread that it ran in
+            parts.close()
+    except BaseException as problem:
+        error = problem
+    waiting.put((_END, error))
+
+
+def _emptied(waiting: queue.Queue[Any]) -> None:
+    while not waiting.empty():
+        waiting.get()

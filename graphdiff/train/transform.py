@@ -1,0 +1,46 @@
+"""What changes inputs on their way to the model: augmentation and preprocessing, one contract."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from graphdiff.errors import ShapeError
+from graphdiff.train.data import Array
+from graphdiff.train.draws import Draws
+
+
+class Transform(ABC):
+    """Changes a batch of inputs; never the array it is given.
+
+    What is random in it is drawn per example from ``seed``, ``epoch`` and the example's index in its data set
+    (:class:`Draws`). So an example comes out the same in any batch, an interrupted run goes on as it would
+    have, and every epoch shows another variant. A subclass writes :meth:`apply`.
+    """
+
+    def __call__(
+        self, inputs: Array, *, seed: int = 0, epoch: int = 0, indices: Array | None = None
+    ) -> Array:
+        """The changed inputs.
+
+        Args:
+            inputs: (n, …).
+            seed, epoch: what the random numbers are drawn from.
+            indices: (n,) integers, the place of each example in its data set; 0 … n − 1 by default.
+
+        Raises:
+            ShapeError, ArgumentError: indices that are none, or of another number.
+        """
+        inputs = np.asarray(inputs)
+        where = np.arange(len(inputs)) if indices is None else np.asarray(indices)
+        if where.shape != inputs.shape[:1]:
+            raise ShapeError(
+                f"{type(self).__name__}: {where.size} indices for {len(inputs)} inputs",
+                fix="give the index of each in its data set",
+            )
+        return self.apply(inputs, Draws(seed, epoch, where))
+
+    @abstractmethod
+    def apply(self, inputs: Array, draws: Draws) -> Array:
+        """The changed inputs, what is random in them taken from ``draws``."""
