@@ -8,7 +8,7 @@
 (-4.0, -4.0, 3.0)
 """
 
-from graphdiff import errors, random
+from graphdiff import errors, init, matching, random
 from graphdiff.autodiff import Backward, checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from graphdiff.backend import Backend, backend, get_backend
 from graphdiff.cell import Cell
@@ -35,6 +35,7 @@ layers = Registry("layers")
 losses = Registry("losses")
 optimizers = Registry("optimizers")
 models = Registry("models")
+schedules = Registry("schedules")
 datasets = Registry("datasets")
 transforms = Registry("transforms")
 
@@ -71,15 +72,18 @@ __all__ = [
     "grad",
     "hessian",
     "hvp",
+    "init",
     "jacobian",
     "jvp",
     "layers",
     "losses",
     "make_graph",
+    "matching",
     "models",
     "no_grad",
     "optimizers",
     "random",
+    "schedules",
     "scope",
     "seed",
     "tensor",

@@ -24,16 +24,19 @@ class GraphdiffError(Exception):
         self.operation = ""
         self.inputs = ""
         self.source = ""
+        self.layer = ""
 
-    def locate(self, operation: str = "", inputs: str = "", source: str = "") -> None:
+    def locate(self, operation: str = "", inputs: str = "", source: str = "", layer: str = "") -> None:
         """Fill in where the error arose; the innermost caller, which knows most, wins."""
         self.operation = self.operation or operation
         self.inputs = self.inputs or inputs
         self.source = self.source or source
+        self.layer = self.layer or layer
 
     def __str__(self) -> str:
         lines = [f"{self.operation}: {self.what}" if self.operation else self.what]
-        for title, text in (("inputs", self.inputs), ("at", self.source), ("fix", self.fix)):
+        places = (("layer", self.layer), ("inputs", self.inputs), ("at", self.source))
+        for title, text in (*places, ("fix", self.fix)):
             if text:
                 lines.append(f"  {title}: {text}")
         return "\n".join(lines)

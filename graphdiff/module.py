@@ -14,7 +14,7 @@ import numpy as np
 
 from graphdiff.cell import Cell
 from graphdiff.context import current, scope
-from graphdiff.errors import MutationError, ShapeError, StateError
+from graphdiff.errors import GraphdiffError, MutationError, ShapeError, StateError
 from graphdiff.tensor import Tensor
 
 
@@ -56,10 +56,15 @@ class Module:
         raise TypeError(f"{type(self).__name__} defines no forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self._name:
-            return self.forward(*args, **kwargs)
-        with scope(self._name):
-            return self.forward(*args, **kwargs)
+        try:
+            if not self._name:
+                return self.forward(*args, **kwargs)
+            with scope(self._name):
+                return self.forward(*args, **kwargs)
+        except GraphdiffError as error:
+            kind = type(self).__name__
+            error.locate(layer=f"{self._path} ({kind})" if self._path else kind)
+            raise
 
     def __setattr__(self, name: str, value: Any) -> None:
         held = vars(self).get(name)

@@ -14,7 +14,7 @@ Source = tuple[CodeType, int]
 # The package and its built-in plugins; a user's graphdiffusion.py or graphdiff_experiments.py is outside.
 _INSIDE = frozenset(
     "graphdiff graphdiff_numpy graphdiff_torch graphdiff_layers graphdiff_losses graphdiff_optimizers "
-    "graphdiff_models graphdiff_data".split()
+    "graphdiff_schedules graphdiff_models graphdiff_data".split()
 )
 
 

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphdiff as gd
-from graphdiff.errors import ArgumentError, DTypeError, MutationError, ShapeError, StateError
-from graphdiff.testing import check_gradients
+from graphdiff.errors import ArgumentError, MutationError, ShapeError, StateError
 from graphdiff.testing.strategies import sources
 
 
@@ -183,101 +182,6 @@ def test_activations_are_torchs(name, source):
     y.sum().backward()
     np.testing.assert_allclose(y, expected.detach(), rtol=1e-12)
     np.testing.assert_allclose(variable.grad, xt.grad, rtol=1e-12, atol=1e-15)
-
-
-# Losses
-
-
-@given(sources(), st.sampled_from(["mean", "sum", "none"]))
-def test_softmax_cross_entropy_is_torchs(source, reduction):
-    n, classes = source.integer(1, 4), source.integer(1, 5)
-    scores, labels = source.array((n, classes)) * 10, source.integers((n,), 0, classes - 1)
-    st_ = torch.tensor(scores, requires_grad=True)
-    expected = torch.nn.functional.cross_entropy(st_, torch.tensor(labels), reduction=reduction)
-    expected.sum().backward()
-    logits = gd.variable(scores)
-    loss = gd.losses.softmax_cross_entropy(logits, labels, reduction=reduction)
-    loss.sum().backward()
-    np.testing.assert_allclose(loss, expected.detach(), rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(logits.grad, st_.grad, rtol=1e-10, atol=1e-12)
-
-
-@given(sources(), st.sampled_from([0.5, 1.0, 2.0]))
-def test_hinge_is_its_definition_and_torchs_gradient(source, margin):
-    n, classes = source.integer(1, 4), source.integer(2, 5)
-    scores = source.distinct((n, classes)) * 1.0137  # no difference of scores is exactly the margin
-    labels = source.integers((n,), 0, classes - 1)
-    loss = gd.losses.hinge(scores, labels, margin=margin, reduction="none")
-    by_hand = [
-        sum(max(0.0, s - row[y] + margin) for j, s in enumerate(row) if j != y)
-        for row, y in zip(scores, labels, strict=True)
-    ]
-    np.testing.assert_allclose(loss, by_hand, rtol=1e-12, atol=1e-12)
-    st_ = torch.tensor(scores, requires_grad=True)
-    theirs = torch.nn.functional.multi_margin_loss(st_, torch.tensor(labels), margin=margin, reduction="sum")
-    (theirs * classes).backward()  # torch divides by the number of classes
-    np.testing.assert_allclose(
-        gd.grad(lambda s: gd.losses.hinge(s, labels, margin=margin, reduction="sum"))(scores),
-        st_.grad,
-        rtol=1e-12,
-        atol=1e-12,
-    )
-
-
-@pytest.mark.parametrize("name", ["softmax_cross_entropy", "hinge"])
-@given(sources())
-def test_losses_have_right_derivatives_and_equal_their_decompositions(name, source):
-    import graphdiff_losses.classification as built_in
-
-    composite, params = (
-        (built_in.cross_entropy, {})
-        if name == "softmax_cross_entropy"
-        else (built_in.hinges, {"margin": 1.0})
-    )
-    scores, labels = source.distinct((3, 4)) * 1.0137, source.integers((3,), 0, 3)
-    g = source.array((3,))
-    check_gradients(lambda s: getattr(gd.losses, name)(s, labels), scores, order=2)
-    whole, pull = gd.vjp(lambda s: composite(s, labels, **params), scores)
-    parts, pull_parts = gd.vjp(lambda s: composite.decompose(s, gd.tensor(labels), **params), scores)
-    np.testing.assert_allclose(whole, parts, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(pull(g)[0], pull_parts(g)[0], rtol=1e-10, atol=1e-12)
-
-
-@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "hinge"])
-def test_losses_answer_wrong_labels(loss):
-    fn, scores = getattr(gd.losses, loss), np.zeros((2, 3))
-    with pytest.raises(DTypeError, match="labels are float64"):
-        fn(scores, [0.0, 1.0])
-    with pytest.raises(ShapeError, match=r"\(2, 3\) do not fit labels of shape \(3,\)"):
-        fn(scores, [0, 1, 2])
-    with pytest.raises(ArgumentError, match="label 3 is outside 0 … 2"):
-        fn(scores, [0, 3])
-    with pytest.raises(ArgumentError, match="label -1 is outside"):
-        fn(scores, [0, -1])
-    with pytest.raises(ArgumentError, match="mean, sum, none"):
-        fn(scores, [0, 1], reduction="average")
-
-
-def test_losses_survive_large_scores():
-    scores = gd.variable([[1e4, 0.0], [-1e4, 0.0]])
-    loss = gd.losses.softmax_cross_entropy(scores, [1, 1], reduction="none")
-    assert loss.tolist() == [1e4, 0]
-    loss.sum().backward()
-    assert scores.grad.tolist() == [[1, -1], [0, 0]]
-
-
-def test_penalties():
-    layer = gd.layers.Linear(2, 1, bias=False, dtype="float64")
-    layer.weight.assign([[3.0, -4.0]])
-    assert gd.losses.l2(layer, 0.1).item() == pytest.approx(2.5)
-    assert gd.losses.l1(layer, 0.1).item() == pytest.approx(0.7)
-    back = gd.losses.l1(layer, 0.1).backward()
-    assert back[layer.weight].tolist() == [[0.1, -0.1]]
-    assert gd.losses.l2([gd.variable([1.0]), gd.variable([2.0])], 2.0) == 10
-    with pytest.raises(ArgumentError, match="0 parameters"):
-        gd.losses.l2([], 1.0)
-    with pytest.raises(ArgumentError, match="strength -1"):
-        gd.losses.l1(layer, -1)
 
 
 def test_a_parameter_cannot_be_replaced_by_a_tensor():

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 import graphdiff as gd
 from graphdiff.errors import ArgumentError, NonFiniteError, ShapeError, StateError
@@ -46,22 +45,6 @@ def test_data_that_make_no_batches_are_refused(arrays, size, kind):
         list(batches(arrays, size))
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_sgd_is_torchs_step_for_step(momentum):
-    layer = gd.layers.Linear(3, 2, dtype="float64", seed=0)
-    theirs = torch.nn.Linear(3, 2, dtype=torch.float64)
-    theirs.load_state_dict({k: torch.tensor(v) for k, v in layer.state_dict().items()})
-    ours, reference = gd.optimizers.SGD(0.1, momentum), torch.optim.SGD(theirs.parameters(), 0.1, momentum)
-    x, y = np.random.default_rng(0).normal(size=(5, 3)), np.array([0, 1, 0, 1, 1])
-    for _ in range(7):
-        ours.step(layer, gd.losses.softmax_cross_entropy(layer(x), y).backward())
-        reference.zero_grad()
-        torch.nn.functional.cross_entropy(theirs(torch.tensor(x)), torch.tensor(y)).backward()
-        reference.step()
-        np.testing.assert_allclose(layer.weight, theirs.weight.detach(), rtol=1e-12, atol=1e-14)
-        np.testing.assert_allclose(layer.bias, theirs.bias.detach(), rtol=1e-12, atol=1e-14)
-
-
 def test_gradients_may_be_given_by_name_and_the_rest_stays():
     layer = gd.layers.Linear(1, 1, seed=0)
     before = layer.bias.item()
@@ -86,12 +69,6 @@ def test_the_optimizers_state_goes_round():
         np.testing.assert_array_equal(runs[0][name], runs[1][name])
     with pytest.raises(StateError, match="'velocity' is no optimizer state"):
         gd.optimizers.SGD(0.1).load_state_dict({"velocity": 1.0})
-
-
-@pytest.mark.parametrize("options", [{"lr": 0}, {"lr": -1}, {"lr": float("nan")}, {"lr": 1, "momentum": 1}])
-def test_sgd_refuses_settings_that_do_not_descend(options):
-    with pytest.raises(ArgumentError, match="does not descend"):
-        gd.optimizers.SGD(**options)
 
 
 def test_fit_learns_and_keeps_its_history():

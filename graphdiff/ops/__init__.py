@@ -1,6 +1,16 @@
 """The operations: primitives by family, and the functions that users call them through."""
 
-from graphdiff.ops.activation import log_softmax, sigmoid, softmax, softplus
+from graphdiff.ops.activation import (
+    elu,
+    gelu,
+    leaky_relu,
+    log_softmax,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+)
 from graphdiff.ops.arrangement import flip, pad, repeat, roll, split, tile
 from graphdiff.ops.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from graphdiff.ops.creation import arange, eye, full, ones, ones_like, zeros, zeros_like
@@ -133,6 +143,7 @@ __all__ = [
     "diagonal",
     "divide",
     "einsum",
+    "elu",
     "equal",
     "erf",
     "exp",
@@ -142,6 +153,7 @@ __all__ = [
     "flip",
     "floor",
     "full",
+    "gelu",
     "getitem",
     "global_avg_pool2d",
     "global_max_pool2d",
@@ -151,6 +163,7 @@ __all__ = [
     "index_update",
     "isfinite",
     "isnan",
+    "leaky_relu",
     "less",
     "less_equal",
     "log",
@@ -187,8 +200,10 @@ __all__ = [
     "roll",
     "round",
     "scatter_add",
+    "selu",
     "sigmoid",
     "sign",
+    "silu",
     "sin",
     "sinh",
     "softmax",

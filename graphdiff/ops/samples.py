@@ -47,6 +47,10 @@ def clip(s: Any) -> Sample:
     return [s.array(s.shape())], {"low": low, "high": s.choice([0.0, 1.0, math.inf])}
 
 
+def elu(s: Any) -> Sample:
+    return [s.array(s.shape())], {"alpha": s.choice([1.0, 0.5, 2.0])}
+
+
 def cast(s: Any) -> Sample:
     return [s.array(s.shape())], {"dtype": s.choice(["float64", "float32", "int64"])}
 

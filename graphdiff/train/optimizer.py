@@ -1,49 +1,102 @@
 """Optimizers: an update rule written in graph operations, and the state it carries from step to step.
 
-State and learning rate live in cells, so a compiled step takes them as inputs and gives them back.
+State, learning rate and step count live in cells, so a compiled step takes them as inputs and gives them
+back. The learning rate may be set between steps; all other options are built into the graph and fixed.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, TypedDict, Unpack
 
 import numpy as np
 
 from graphdiff import context, ops
 from graphdiff.autodiff import Backward
 from graphdiff.cell import Cell
-from graphdiff.errors import ArgumentError, StateError
-from graphdiff.graph import TensorSpec
+from graphdiff.errors import ArgumentError, MutationError, StateError
+from graphdiff.matching import Match
 from graphdiff.module import Module
 from graphdiff.tensor import Tensor
+from graphdiff.train.clipping import Clipping
+from graphdiff.train.groups import Group, groups_of
 
 State = dict[str, Tensor]
+_SHARED = ""  # the path of what belongs to no parameter
+
+
+class Common(TypedDict, total=False):
+    """The options that every optimizer takes, with their defaults.
+
+    Keys:
+        weight_decay: λ (0). Added to the gradient as λw, or, where an optimizer is ``decoupled``, the
+            parameter is multiplied by 1 − lr · λ first (Loshchilov and Hutter 2019).
+        groups: pattern of paths (or anything else that :data:`graphdiff.matching.Match` allows) -> options
+            of the parameters that match: ``lr``, ``weight_decay``, ``frozen``. The first match counts; what
+            it does not name is as for all. ``{"*.bias": {"weight_decay": 0}, "features.*": {"lr": 1e-4}}``
+        clip_norm: the gradients of all parameters together are scaled to at most this norm (Pascanu et al.
+            2013, section 3.2; as torch does).
+        clip_value: every element of every gradient is kept between −clip_value and clip_value, before that.
+    """
+
+    weight_decay: float
+    groups: Mapping[Match, Mapping[str, Any]]
+    clip_norm: float | None
+    clip_value: float | None
 
 
 class Optimizer(ABC):
     """Base of optimizers. A subclass says how one parameter changes.
 
     Args:
-        lr: the learning rate; may be set between steps.
+        lr: the learning rate, above 0.
+        common: see :class:`Common`.
+
+    Attributes:
+        decoupled: whether weight decay acts on the parameter instead of its gradient.
+        state: path -> name -> cell, for every parameter that has been updated; under "" what all share.
+
+    Raises:
+        ArgumentError: options that make no sense.
     """
 
-    def __init__(self, lr: float) -> None:
-        self._lr = Cell(float(lr), "float64", name="lr")
-        self.state: dict[str, dict[str, Cell]] = {}
-        self._fitting: dict[str, TensorSpec] = {}  # the parameters whose state was found to suit them
+    decoupled: ClassVar[bool] = False
+
+    def __init__(self, lr: float, **common: Unpack[Common]) -> None:
+        if not lr > 0:
+            raise ArgumentError(f"{type(self).__name__}(lr={lr}) does not descend", fix="give lr > 0")
+        self._groups = groups_of(lr, common.get("weight_decay", 0.0), common.get("groups") or {})
+        self._clipping = Clipping(common.get("clip_norm"), common.get("clip_value"))
+        self._lr = Cell(float(lr), "float64", name="/lr")
+        self._steps = Cell(0, "int64", name="/steps")
+        self._checked: dict[str, dict[str, Cell]] = {}
+        self.state: dict[str, dict[str, Cell]] = {_SHARED: {"lr": self._lr, "steps": self._steps}}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in vars(self) and not name.startswith("_"):
+            raise MutationError(
+                f"{name} of {type(self).__name__} is built into compiled steps, where a new value would "
+                "not be seen",
+                fix="set lr, or make a new optimizer",
+            )
+        object.__setattr__(self, name, value)
 
     @property
     def lr(self) -> float:
-        """The learning rate."""
+        """The learning rate; groups with one of their own keep its ratio to this one."""
         return float(self._lr.item())
 
     @lr.setter
     def lr(self, value: float) -> None:
-        if not value > 0:
-            raise ArgumentError(f"a learning rate of {value} does not descend", fix="give lr > 0")
+        if not value >= 0:
+            raise ArgumentError(f"a learning rate of {value} does not descend", fix="give lr ≥ 0")
         self._lr.assign(float(value))
+
+    @property
+    def step_number(self) -> Tensor:
+        """The number of the step that is being worked out, from 1: int64, a value of the graph."""
+        return self._steps + 1
 
     def initial(self, parameter: Tensor) -> State:
         """The state of a parameter before its first update; may depend on its shape and dtype alone."""
@@ -59,7 +112,7 @@ class Optimizer(ABC):
     def step(
         self, module: Module, gradients: Backward | Mapping[str, Tensor], *, when: Tensor | None = None
     ) -> None:
-        """Give every parameter of the module that has a gradient its new value.
+        """Give every parameter of the module that has a gradient, and is not frozen, its new value.
 
         Args:
             gradients: what ``backward()`` returned, or parameter path -> gradient.
@@ -76,20 +129,30 @@ class Optimizer(ABC):
                 fix=f"there are {', '.join(parameters)}",
             )
         with context.no_grad(), context.role("update"):
-            # Everything is worked out before anything is assigned: an error leaves all as it was.
-            new: list[tuple[Cell, Tensor]] = []
+            found: dict[str, Tensor] = {}
             for name, parameter in parameters.items():
-                found = _gradient(gradients, name, parameter)
-                if found is not None:
-                    new += self._updated(parameter, found, self._cells(name, parameter))
+                gradient = _gradient(gradients, name, parameter)
+                if gradient is not None and not self._group(name, parameter).frozen:
+                    found[name] = gradient
+            # Everything is worked out before anything is assigned: an error leaves all as it was.
+            new: list[tuple[Cell, Tensor]] = [(self._steps, self.step_number)]
+            for name, gradient in self._clipping(found).items():
+                new += self._updated(name, parameters[name], gradient)
             for cell, value in new:
                 cell.assign(value if when is None else ops.where(when, value, cell))
 
-    def _updated(
-        self, parameter: Cell, gradient: Tensor, cells: dict[str, Cell]
-    ) -> list[tuple[Cell, Tensor]]:
-        lr = ops.cast(self._lr, parameter.dtype)
-        value, state = self.update(parameter, gradient, dict(cells), lr)
+    def _group(self, name: str, parameter: Tensor) -> Group:
+        return next(group for group in self._groups if group.has(name, parameter))
+
+    def _updated(self, name: str, parameter: Cell, gradient: Tensor) -> list[tuple[Cell, Tensor]]:
+        cells, group = self._cells(name, parameter), self._group(name, parameter)
+        lr = ops.cast(self._lr if group.share == 1 else self._lr * group.share, parameter.dtype)
+        before: Tensor = parameter
+        if group.weight_decay and self.decoupled:
+            before = parameter * (1 - lr * group.weight_decay)
+        elif group.weight_decay:
+            gradient = gradient + parameter * group.weight_decay
+        value, state = self.update(before, gradient, dict(cells), lr)
         return [(parameter, value), *((cell, state[kind]) for kind, cell in cells.items())]
 
     def _cells(self, path: str, parameter: Tensor) -> dict[str, Cell]:
@@ -98,35 +161,37 @@ class Optimizer(ABC):
         Raises:
             StateError: loaded state that is not of this optimizer's kind, or of another shape.
         """
-        if path in self.state and self._fitting.get(path) is parameter.spec:
-            return self.state[path]
-        initial = self.initial(parameter)
+        known = self.state.get(path)
+        if known is not None and known is self._checked.get(path):
+            return known
+        wanted = self.initial(parameter)
         if path not in self.state:
-            self.state[path] = {kind: Cell(value, name=f"{path}/{kind}") for kind, value in initial.items()}
-        shapes = {kind: cell.shape for kind, cell in self.state[path].items()}
-        wanted = {kind: value.shape for kind, value in initial.items()}
-        if shapes != wanted:
+            self.state[path] = {kind: Cell(value, name=f"{path}/{kind}") for kind, value in wanted.items()}
+        found = {kind: cell.shape for kind, cell in self.state[path].items()}
+        shapes = {kind: value.shape for kind, value in wanted.items()}
+        if found != shapes:
             raise StateError(
-                f"the state of {path} is {shapes}, {type(self).__name__} needs {wanted}",
+                f"the state of {path} is {found}, {type(self).__name__} needs {shapes}",
                 fix="load the state of the same optimizer and model, or make a new optimizer",
             )
-        self._fitting[path] = parameter.spec
+        self._checked[path] = self.state[path]
         return self.state[path]
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
-        """``path/name`` -> a copy of the value, for every parameter's state."""
+        """``path/name`` -> a copy of the value, for every parameter's state; ``/lr`` and ``/steps``."""
         return {cell.name: np.array(cell.numpy()) for cells in self.state.values() for cell in cells.values()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take the state that :meth:`state_dict` gave.
+        """Take the state that :meth:`state_dict` gave, or a part of it.
 
         Raises:
             StateError: a key that is not ``path/name``.
         """
         for key in state:
-            if "/" not in key:
+            path, slash, kind = key.rpartition("/")
+            if not slash or (path == _SHARED and kind not in self.state[_SHARED]):
                 raise StateError(f"{key!r} is no optimizer state", fix="load what state_dict() gave")
-        self._fitting.clear()
+        self._checked.clear()
         for key, value in state.items():
             path, _, kind = key.rpartition("/")
             cells = self.state.setdefault(path, {})

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import graphdiff as gd
-from graphdiff.errors import ArgumentError
+from graphdiff.errors import ArgumentError, ShapeError
+from graphdiff.ops.common import located
 from graphdiff.ops.random import random_bernoulli
 
 
@@ -59,3 +60,28 @@ class Dropout(gd.Module):
 
     def extra_repr(self) -> str:
         return f"{self.p}"
+
+
+class Dropout2d(Dropout):
+    """:class:`Dropout` of whole channels (Tompson et al. 2015, section 3.2): neighbours in an image are so
+    alike that single ones are no loss.
+
+    Args, attributes and errors as there.
+
+    Shapes: (N, C, H, W) -> the same; every (H, W) is kept or becomes 0 as a whole.
+
+    Raises:
+        ShapeError: on the call, another rank.
+    """
+
+    def forward(self, x: Any) -> gd.Tensor:
+        given = gd.as_tensor(x)
+        if given.ndim != 4:
+            error = ShapeError(
+                f"the input has shape {given.shape}, not (batch, channel, height, width)",
+                fix="use Dropout for single elements",
+            )
+            raise located(error, "Dropout2d", given)
+        if not self.training or self.p == 0:
+            return given
+        return given * super().forward(gd.ones_like(given[:, :, :1, :1]))

@@ -90,31 +90,35 @@ class BatchNorm2d(gd.Module):
 
     def forward(self, x: Any) -> gd.Tensor:
         given = gd.as_tensor(x)
-        channels = self.weight.size
-        if given.ndim != 4 or given.shape[1] != channels:
-            raise located(
-                ShapeError(
-                    f"layer {self._path or 'BatchNorm2d'} takes {channels} channels on axis 1 of four, the "
-                    f"input has shape {given.shape}",
-                    fix="build the layer for this number of channels",
-                ),
-                "BatchNorm2d",
-                given,
-            )
-        if not self.training:
-            scale = self.weight / gd.sqrt(self.running_var + self.eps)
-            return given * _per_channel(scale) + _per_channel(self.bias - self.running_mean * scale)
-        self._track(given)
-        return batch_norm(given, self.weight, self.bias, eps=self.eps)
+        self._check(given, (4,), "four")
+        return self._scaled(given)
 
-    def _track(self, x: gd.Tensor) -> None:
-        count = x.size // max(1, self.weight.size)
-        if count < 2:
+    def _check(self, x: gd.Tensor, ranks: tuple[int, ...], axes: str) -> None:
+        channels, kind = self.weight.size, type(self).__name__
+        if x.ndim not in ranks or x.shape[1] != channels:
+            error = ShapeError(
+                f"layer {self._path or kind} takes {channels} channels on axis 1 of {axes}, the input has "
+                f"shape {x.shape}",
+                fix="build the layer for this number of channels",
+            )
+        elif self.training and x.size // max(1, channels) < 2:
             error = ShapeError(
                 f"one number per channel in shape {x.shape} has no variance",
                 fix="train on larger batches, or switch to evaluation with .eval()",
             )
-            raise located(error, "BatchNorm2d", x)
+        else:
+            return
+        raise located(error, kind, x)
+
+    def _scaled(self, x: gd.Tensor) -> gd.Tensor:
+        if not self.training:
+            scale = self.weight / gd.sqrt(self.running_var + self.eps)
+            return x * _per_channel(scale) + _per_channel(self.bias - self.running_mean * scale)
+        self._track(x)
+        return batch_norm(x, self.weight, self.bias, eps=self.eps)
+
+    def _track(self, x: gd.Tensor) -> None:
+        count = x.size // self.weight.size
         with gd.no_grad():
             keep, share = 1 - self.momentum, self.momentum
             mean = gd.reshape(gd.mean(x, _AXES, keepdims=True), (-1,))
@@ -125,3 +129,15 @@ class BatchNorm2d(gd.Module):
 
     def extra_repr(self) -> str:
         return f"{self.weight.size}"
+
+
+class BatchNorm1d(BatchNorm2d):
+    """:class:`BatchNorm2d` of features or of sequences, taken for narrow images.
+
+    Shapes: (N, C) or (N, C, L) -> the same.
+    """
+
+    def forward(self, x: Any) -> gd.Tensor:
+        given = gd.as_tensor(x)
+        self._check(given, (2, 3), "two or three")
+        return gd.reshape(self._scaled(gd.reshape(given, (*given.shape, 1, 1)[:4])), given.shape)

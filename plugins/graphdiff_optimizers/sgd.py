@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import graphdiff as gd
 from graphdiff.errors import ArgumentError
-from graphdiff.train import Optimizer, State
+from graphdiff.train import Common, Optimizer, State
 
 
 class SGD(Optimizer):
@@ -14,19 +16,24 @@ class SGD(Optimizer):
     Args:
         lr: the learning rate, above 0.
         momentum: μ, from 0 to below 1.
+        nesterov: look ahead: w ← w − lr · (∇ + μ v).
+        common: weight_decay, groups, clip_norm, clip_value: :class:`graphdiff.train.Common`.
 
     Raises:
-        ArgumentError: values outside these ranges.
+        ArgumentError: values outside these ranges; nesterov without momentum.
     """
 
-    def __init__(self, lr: float, momentum: float = 0.0) -> None:
-        if not lr > 0 or not 0 <= momentum < 1:
+    def __init__(
+        self, lr: float, momentum: float = 0.0, nesterov: bool = False, **common: Unpack[Common]
+    ) -> None:
+        if not 0 <= momentum < 1 or (nesterov and not momentum):
             raise ArgumentError(
-                f"SGD(lr={lr}, momentum={momentum}) does not descend",
-                fix="give lr > 0 and 0 ≤ momentum < 1",
+                f"SGD(momentum={momentum}, nesterov={nesterov}) does not descend",
+                fix="give 0 ≤ momentum < 1, above 0 for nesterov",
             )
-        super().__init__(lr)
+        super().__init__(lr, **common)
         self.momentum = momentum
+        self.nesterov = nesterov
 
     def initial(self, parameter: gd.Tensor) -> State:
         return {"velocity": gd.zeros_like(parameter)} if self.momentum else {}
@@ -37,4 +44,5 @@ class SGD(Optimizer):
         if not self.momentum:
             return parameter - lr * gradient, {}
         velocity = self.momentum * state["velocity"] + gradient
-        return parameter - lr * velocity, {"velocity": velocity}
+        along = gradient + self.momentum * velocity if self.nesterov else velocity
+        return parameter - lr * along, {"velocity": velocity}

@@ -4,6 +4,12 @@ An entry draws from a :class:`graphdiff.testing.Source`. A new plugin needs an e
 with all others.
 """
 
+import copy
+
+from plugins.layer_samples import SAMPLES
+from plugins.loss_samples import LOSSES as LOSS_SAMPLES
+from plugins.optimizer_samples import OPTIONS, options_of
+
 import graphdiff as gd
 
 LAYERS = {}  # name -> draw(source) -> (make the layer, its inputs)
@@ -36,101 +42,31 @@ def any_array(s):
 # Layers
 
 
-@entry(LAYERS, "ReLU", "Sigmoid", "Tanh")
-def activation(s, name):
-    return getattr(gd.layers, name), [any_array(s)]
-
-
-@entry(LAYERS, "Dropout")
+@entry(LAYERS, "Dropout", "Dropout2d")
 def dropout(s, name):
     p = s.choice([0.5, 0.0, 0.1, 1.0])
-    return lambda: gd.layers.Dropout(p), [any_array(s)]
+    return lambda: getattr(gd.layers, name)(p), [images(s)]
 
 
-@entry(LAYERS, "Linear")
-def linear(s, name):
-    inputs, outputs, bias = s.integer(1, 4), s.integer(1, 4), s.boolean()
-    return lambda: gd.layers.Linear(inputs, outputs, bias), [
-        s.array((*s.shape(min_side=1, max_dims=2), inputs))
-    ]
-
-
-@entry(LAYERS, "Conv2d")
-def convolution(s, name):
-    groups = s.choice([1, 2])
-    inputs, outputs = groups * s.integer(1, 2), groups * s.integer(1, 2)
-    options = {
-        "stride": s.integer(1, 2),
-        "padding": s.choice([0, 1, "same", (1, 0)]) if groups == 1 else 1,
-        "dilation": s.integer(1, 2),
-        "groups": groups,
-        "bias": s.boolean(),
-        "rounding": "floor",
-    }
-    if options["padding"] == "same":
-        options["stride"] = 1
-    window = s.choice([1, 2, 3, (1, 3)])
-    return lambda: gd.layers.Conv2d(inputs, outputs, window, **options), [images(s, inputs, 5, 7)]
-
-
-@entry(LAYERS, "BatchNorm2d")
-def batch_norm(s, name):
-    channels = s.integer(1, 3)
-    return lambda: gd.layers.BatchNorm2d(channels), [images(s, channels)]
-
-
-@entry(LAYERS, "MaxPool2d", "AvgPool2d")
-def pooling(s, name):
-    window, stride = s.integer(1, 3), s.choice([None, 1, 2])
-    padding, rounding = s.integer(0, window // 2), s.choice(["floor", "ceil"])
-    return lambda: getattr(gd.layers, name)(window, stride, padding, rounding), [images(s, low=4)]
-
-
-@entry(LAYERS, "AdaptiveAvgPool2d")
-def adaptive(s, name):
-    size = (s.integer(1, 3), s.integer(1, 3))
-    return lambda: gd.layers.AdaptiveAvgPool2d(size), [images(s, low=3)]
-
-
-@entry(LAYERS, "GlobalAvgPool2d", "Flatten")
-def of_images(s, name):
-    return getattr(gd.layers, name), [images(s)]
-
-
-@entry(LAYERS, "Residual")
-def residual(s, name):
-    n = s.integer(1, 4)
-
-    def make():
-        shortcut = gd.layers.Linear(n, n) if shortcuts else None
-        return gd.layers.Residual(gd.layers.Linear(n, n), shortcut)
-
-    shortcuts = s.boolean()
-    return make, [s.array((s.integer(1, 3), n))]
-
-
-@entry(LAYERS, "Sequential")
-def sequential(s, name):
-    n, depth = s.integer(1, 4), s.integer(0, 3)
-
-    def make():
-        return gd.layers.Sequential(*(gd.layers.Linear(n, n) for _ in range(depth)), last=gd.tanh)
-
-    return make, [s.array((s.integer(1, 3), n))]
+@entry(LAYERS, *SAMPLES)
+def layer(s, name):
+    made, _, x = SAMPLES[name](s)
+    return lambda: copy.deepcopy(made), [x]  # the copy's cells go to the current backend
 
 
 # Losses
 
 
-@entry(LOSSES, "softmax_cross_entropy", "hinge")
-def of_scores(s, name):
-    shape, classes = s.shape(max_dims=2, min_side=1), s.integer(1, 4)
-    reduction, loss = s.choice(["mean", "sum", "none"]), getattr(gd.losses, name)
-    scores, labels = s.distinct((*shape, classes)), s.integers(shape, 0, classes - 1)
-    return lambda *inputs: loss(*inputs, reduction=reduction), [scores, labels]
+@entry(LOSSES, *(name for name in LOSS_SAMPLES if name != "soft labels"))
+def loss(s, name):
+    if name == "softmax_cross_entropy":
+        name = s.choice([name, "soft labels"])
+    inputs, ours, _ = LOSS_SAMPLES[name](s)
+    reduction = s.choice(["mean", "sum", "none"])
+    return lambda *xs: ours(*xs, reduction), inputs
 
 
-@entry(LOSSES, "l1", "l2")
+@entry(LOSSES, "l1", "l2", "elastic_net")
 def penalty(s, name):
     strength, loss = s.choice([0.5, 0.0, 1e-3]), getattr(gd.losses, name)
     return lambda *inputs: loss(inputs, strength), [any_array(s), any_array(s)]
@@ -139,10 +75,10 @@ def penalty(s, name):
 # Optimizers
 
 
-@entry(OPTIMIZERS, "SGD")
-def descent(s, name):
-    momentum = s.choice([0.0, 0.9])
-    return lambda: gd.optimizers.SGD(0.1, momentum)
+@entry(OPTIMIZERS, *OPTIONS)
+def optimizer(s, name):
+    options = options_of(name, s) | {"clip_norm": s.choice([None, 0.5])}
+    return lambda: getattr(gd.optimizers, name)(0.05, **options)
 
 
 # Models, small

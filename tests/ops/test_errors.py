@@ -23,6 +23,7 @@ REFUSED = {
     "a shape that is none": (lambda: gd.reshape(X, "ab"), ShapeError, "not a shape"),
     "squeezing a long axis": (lambda: gd.squeeze(X, 0), ShapeError, "size 2, not 1"),
     "expanding one position twice": (lambda: gd.expand_dims(X, (0, 0)), ShapeError, "twice"),
+    "an unknown approximation": (lambda: gd.gelu(X, "erf"), ArgumentError, 'use "none" or "tanh"'),
     "half a permutation": (lambda: gd.transpose(X, (0, 0)), ShapeError, "each of 2 axes once"),
     "stretching a long axis": (lambda: gd.broadcast_to(X, (2, 4)), ShapeError, "broadcast"),
     "shrinking": (lambda: gd.broadcast_to(X, (3,)), ShapeError, "broadcast"),

@@ -13,7 +13,7 @@ from graphdiff import ops
 from graphdiff.testing import CHECKS, sources
 from graphdiff.testing.primitive import check_torch, check_value
 
-for family in ("reduction", "shape", "indexing", "linear", "spatial"):
+for family in ("activation", "reduction", "shape", "indexing", "linear", "spatial"):
     importlib.import_module(f"ops.examples_{family}")
 
 CONSTANTS = {

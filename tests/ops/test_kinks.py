@@ -27,6 +27,23 @@ def test_relu_has_slope_0_at_0():
     assert_gradient(gd.relu, [-1.0, 0.0, -0.0, 2.0], expected=[[0, 0, 0, 1]])
 
 
+def test_rectifiers_have_the_slope_from_below_at_0():
+    x = [-1.0, 0.0, 2.0]
+    assert_gradient(lambda x: gd.leaky_relu(x, 0.25), x, expected=[[0.25, 0.25, 1]])
+    assert gradient(lambda x: gd.elu(x, 0.5), x)[0][1:].tolist() == [0.5, 1]
+    assert_gradient(gd.leaky_relu, x, 0.25, expected=[[0.25, 0.25, 1], -1])
+
+
+def test_activations_survive_large_inputs():
+    x = gd.variable([-1000.0, 1000.0])
+    limits = {"elu": [-1, 1000], "gelu": [0, 1000], "silu": [0, 1000], "leaky_relu": [-10, 1000]}
+    for name, limit in limits.items():
+        y = getattr(gd, name)(x)
+        np.testing.assert_allclose(y, limit, err_msg=name)
+        gd.sum(y).backward()
+        np.testing.assert_array_equal(x.grad, [0.01 if name == "leaky_relu" else 0, 1], err_msg=name)
+
+
 def test_abs_and_sign_have_slope_0_at_0():
     assert_gradient(gd.abs, [-1.5, 0.0, 2.0], expected=[[-1, 0, 1]])
     assert_gradient(gd.sign, [-1.5, 0.0, 2.0], expected=[[0, 0, 0]])

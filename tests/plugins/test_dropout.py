@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import graphdiff as gd
 from graphdiff.backend import get_backend
-from graphdiff.errors import ArgumentError
+from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.testing import CHECKS, Case, check_gradients
 from graphdiff.testing.strategies import sources
 
@@ -111,3 +111,38 @@ def test_a_compiled_step_draws_anew_each_time():
     masks = {run(np.ones(64, "float32")).numpy().tobytes() for _ in range(4)}
     assert len(masks) == 4
     assert run.traces == 1
+
+
+# Whole channels
+
+
+@given(st.integers(0, 99), st.sampled_from([0.25, 0.5, 0.8]))
+def test_whole_channels_are_kept_or_dropped(seed, p):
+    x = np.random.default_rng(seed).uniform(1, 2, (40, 50, 2, 3))
+    layer, variable = gd.layers.Dropout2d(p, seed=seed), gd.variable(x)
+    out = layer(variable)
+    kept = np.asarray(out) != 0
+    assert (kept == kept[:, :, :1, :1]).all()
+    np.testing.assert_allclose(out, x * kept / (1 - p), rtol=1e-12)
+    np.testing.assert_allclose(gd.sum(out).backward()[variable], kept / (1 - p), rtol=1e-12)
+    kept = kept[:, :, 0, 0]
+    assert abs(kept.mean() - (1 - p)) <= 6 * np.sqrt(p * (1 - p) / kept.size)
+
+
+def test_dropping_channels_draws_anew_also_when_compiled_and_not_in_evaluation():
+    x = gd.tensor(np.ones((4, 16, 2, 2), "float32"))
+    layers = [gd.layers.Dropout2d(0.5, seed=0) for _ in range(2)]
+    run = gd.compile(lambda x: layers[1](x))
+    masks = set()
+    for _ in range(4):
+        eager, compiled = layers[0](x), run(x)
+        assert compiled.dtype == "float32"
+        np.testing.assert_array_equal(eager, compiled)
+        masks.add(eager.numpy().tobytes())
+    assert len(masks) == 4
+    assert run.traces == 1
+    assert layers[0].eval()(x) is x
+    assert gd.layers.Dropout2d(0)(x) is x
+    assert not gd.layers.Dropout2d(1)(x).numpy().any()
+    with pytest.raises(ShapeError, match=r"Dropout2d: the input has shape \(4, 16\)"):
+        gd.layers.Dropout2d(0.5)(np.ones((4, 16)))

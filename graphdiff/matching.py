@@ -1,0 +1,48 @@
+"""Choosing parameters by name: what weight decay, parameter groups and freezing have in common.
+
+>>> import graphdiff as gd
+>>> net = gd.layers.Sequential(conv=gd.layers.Conv2d(3, 8, 3), fc=gd.layers.Linear(8, 2))
+>>> [name for name, _ in gd.matching.matched(net, "*.weight")]
+['conv.weight', 'fc.weight']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from graphdiff.errors import ArgumentError
+from graphdiff.module import Module, Parameter
+from graphdiff.tensor import Tensor
+
+Match = str | Sequence[str] | Callable[[str, Tensor], bool]
+"""A pattern of paths (``"features.*"``, ``"*.weight"``), several of which one must fit, or a predicate of
+path and parameter."""
+
+
+def weights(name: str, parameter: Tensor) -> bool:
+    """What is usually decayed: no biases, and no scales and shifts of norms, which have one axis."""
+    return parameter.ndim > 1
+
+
+def matches(match: Match, name: str, parameter: Tensor) -> bool:
+    """Whether a parameter is meant."""
+    if isinstance(match, str):
+        # A layer's own "weight" is "*.weight", too.
+        return fnmatchcase(name, match) or fnmatchcase(f".{name}", match)
+    if callable(match):
+        return bool(match(name, parameter))
+    return any(matches(pattern, name, parameter) for pattern in match)
+
+
+def matched(module: Module, match: Match) -> Iterator[tuple[str, Parameter]]:
+    """The parameters that are meant, with their paths.
+
+    Raises:
+        ArgumentError: none are.
+    """
+    named = dict(module.named_parameters())
+    found = [(name, p) for name, p in named.items() if matches(match, name, p)]
+    if not found:
+        raise ArgumentError(f"no parameter matches {match!r}", fix=f"there are {', '.join(named)}")
+    return iter(found)
