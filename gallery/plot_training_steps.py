@@ -14,7 +14,7 @@ from pathlib import Path
 try:
     import matplotlib
 except ImportError:
-    sys.exit("this picture needs matplotlib: pip install 'graphdiff[gallery]'")
+    sys.exit("this picture needs matplotlib: pip install 'graphdiff[plot]'")
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

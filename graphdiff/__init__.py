@@ -19,6 +19,7 @@ from graphdiff.dtypes import DType
 from graphdiff.errors import GraphdiffError
 from graphdiff.graph import Graph, Node, TensorSpec
 from graphdiff.interop.dlpack import from_dlpack
+from graphdiff.interop.state_files import load_state, save_state
 from graphdiff.module import Module, Parameter
 from graphdiff.ops import *  # noqa: F403
 from graphdiff.ops import __all__ as _operations
@@ -27,7 +28,7 @@ from graphdiff.plugins import Registry
 from graphdiff.primitive import Composite, Primitive
 from graphdiff.random import seed
 from graphdiff.tensor import Tensor, as_tensor, tensor, variable, variables
-from graphdiff.train import LossScaler, Trainer
+from graphdiff.train import LossScaler, Trainer, freeze, replace_head
 
 __version__ = "0.1.0"
 
@@ -67,6 +68,7 @@ __all__ = [
     "datasets",
     "draw",
     "errors",
+    "freeze",
     "from_dlpack",
     "get_backend",
     "grad",
@@ -76,6 +78,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "layers",
+    "load_state",
     "losses",
     "make_graph",
     "matching",
@@ -84,6 +87,8 @@ __all__ = [
     "optimizers",
     "random",
     "schedules",
+    "replace_head",
+    "save_state",
     "scope",
     "seed",
     "tensor",

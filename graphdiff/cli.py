@@ -66,6 +66,79 @@ def bench(**choices: Any) -> None:
     command(**choices)
 
 
+@main.command()
+@click.argument("model")
+@click.option("--data", required=True, help="Name of a data set.")
+@click.option(
+    "--folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Where its files are."
+)
+@click.option(
+    "--image-size", type=click.IntRange(min=1), help="Resize images; by default where they are too small."
+)
+@click.option("-m", "--model-option", "model_options", multiple=True, metavar="NAME=VALUE")
+@click.option("--loss", default="softmax", show_default=True, help="Name of a loss; softmax or hinge.")
+@click.option("--optimizer", default="Adam", show_default=True, help="Name of an optimizer.")
+@click.option(
+    "-o",
+    "--optimizer-option",
+    "optimizer_options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="momentum=0.9, …",
+)
+@click.option("--lr", type=float, default=0.003, show_default=True, help="Learning rate.")
+@click.option(
+    "--schedule", default="Cosine", show_default=True, help='Name of a schedule over all steps, or "".'
+)
+@click.option("--l1", type=float, default=0.0, help="Strength of the penalty λ Σ|w| on weights.")
+@click.option("--l2", type=float, default=0.0, help="Strength of the penalty λ Σw² on weights.")
+@click.option(
+    "--augment",
+    multiple=True,
+    default=("GeometricDistortion:rotation=10,scale=0.1,shift=0.05",),
+    show_default=True,
+    metavar="NAME[:ARGUMENT,…]",
+    help='A transform of training images, several in order; "" for none.',
+)
+@click.option(
+    "--weights",
+    "weights_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Start from these, as far as they fit: safetensors or torch's.",
+)
+@click.option("--freeze", "freeze_pattern", multiple=True, metavar="PATTERN", help="Parameters that stay.")
+@click.option("--epochs", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@click.option(
+    "--validation",
+    type=click.FloatRange(min=0, max=1, max_open=True),
+    default=0.1,
+    show_default=True,
+    help="Share of the training data that is held out to watch.",
+)
+@click.option("--early-stopping", "patience", type=click.IntRange(min=1), metavar="EPOCHS", help="Patience.")
+@click.option("--restarts", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--backend", default="numpy", show_default=True)
+@click.option("--device", help="cpu, cuda, cuda:1, …")
+@click.option("--mode", default="auto", show_default=True, help="How the backend runs the compiled step.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("graphdiff-train"),
+    show_default=True,
+)
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint in the folder --out.")
+@click.option(
+    "--checkpoint-every", type=click.IntRange(min=1), metavar="STEPS", help="Besides after each epoch."
+)
+def train(**choices: Any) -> None:
+    """Train MODEL on a data set, measure it on the test part, and write weights, history and curves."""
+    from graphdiff.train.command import command
+
+    command(**choices, say=click.echo)
+
+
 @main.group()
 def plugins() -> None:
     """The plugins that are installed."""

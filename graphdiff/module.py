@@ -31,6 +31,15 @@ class Parameter(Cell):
     def __init__(self, value: Any, dtype: Any = "float32", *, name: str = "") -> None:
         super().__init__(value, dtype, name=name, role="parameter")
 
+    @property
+    def frozen(self) -> bool:
+        """Whether training leaves it as it is: then no gradient is taken by it unless asked for by name."""
+        return not self.recorded
+
+    @frozen.setter
+    def frozen(self, value: bool) -> None:
+        self.recorded = not value
+
 
 class Module:
     """Base of layers and models. Subclasses set parameters and modules as attributes in ``__init__`` and
@@ -79,9 +88,11 @@ class Module:
 
     def train(self, mode: bool = True) -> Self:
         """Switch the module and all below it to training (batch statistics, dropout) or, with ``False``,
-        to evaluation."""
+        to evaluation. What has parameters, all of them frozen, stays in evaluation: the running statistics
+        of a frozen norm are not to change either."""
         for _, module in self.named_modules():
-            module._training = mode
+            own = [m for _, m in module.members() if isinstance(m, Parameter)]
+            module._training = mode and not (own and all(p.frozen for p in own))
         return self
 
     @property

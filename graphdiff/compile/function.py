@@ -82,7 +82,7 @@ class Compiled:
         if not self._cache:
             return "first call"
         if key in self._cache:
-            return "a module changed between training and evaluation"
+            return "a module changed its mode, or a parameter was frozen or freed"
         alike = [known for known in self._cache if known[0] == key[0] and len(known) == len(key)]
         if not alike:
             return "arguments of another structure"
@@ -132,8 +132,11 @@ class _Entry:
         self._specs = [traced.graph[i].spec for i in traced.graph.outputs]
 
     def holds(self) -> bool:
-        """Whether the modules are still in the modes that the trace found them in."""
-        return all(module.training is mode for module, mode in self._traced.modes)
+        """Whether modules are still in the modes, and parameters as frozen, as the trace found them."""
+        traced = self._traced
+        return all(module.training is mode for module, mode in traced.modes) and all(
+            cell.recorded is not (cell in traced.frozen) for cell, _ in traced.read
+        )
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
         with self._lock:  # buffers and cells are shared by all threads

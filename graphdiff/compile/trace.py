@@ -31,7 +31,9 @@ class Trace:
         """The cell's present value in this trace: at first a leaf of the graph, then what was written."""
         assert isinstance(cell, Cell)
         if cell.id not in self._present:
-            t = filled(Tensor(), None, cell.spec, current_backend(), LEAF[cell.role], True, cell.name)
+            # Frozen parameters are constants, as they are eagerly.
+            wanted = cell.recorded or cell.role != "parameter"
+            t = filled(Tensor(), None, cell.spec, current_backend(), LEAF[cell.role], wanted, cell.name)
             self._present[cell.id] = t
             self.read_cells.append((cell, t))
         return self._present[cell.id]
@@ -57,6 +59,7 @@ class Traced:
         read: the cells whose values the graph takes, with the ids of their leaves.
         written: the cells whose new values the graph gives.
         modes: the modules that were asked for their mode, and the answers the graph rests on.
+        frozen: the cells among those read that were not to be differentiated by.
         rebuild: puts the function's tensors in their places.
     """
 
@@ -65,6 +68,7 @@ class Traced:
     read: tuple[tuple[Cell, int], ...]
     written: tuple[Cell, ...]
     modes: tuple[tuple[Module, bool], ...]
+    frozen: frozenset[Cell]
     rebuild: Callable[[Sequence[Any]], Any]
 
 
@@ -99,6 +103,7 @@ def trace_call(fn: Callable[..., Any], leaves: Sequence[Any], structure: Structu
         read=tuple((cell, t.id) for cell, t in trace.read_cells),
         written=tuple(cell for cell, _ in new),
         modes=tuple(trace.modes),
+        frozen=frozenset(cell for cell, _ in trace.read_cells if not cell.recorded),
         rebuild=rebuild,
     )
 

@@ -1,85 +1,50 @@
-"""The training loop: mini-batches through one compiled step, a progress bar, and a record of how it went."""
+"""Trainer: a model, a loss and an optimizer as one compiled training step, and what can be done with it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphdiff import ops
-from graphdiff.backend import current_backend
-from graphdiff.cell import Cell
+from graphdiff import context, ops
 from graphdiff.compile import compile
-from graphdiff.errors import ArgumentError, NonFiniteError
-from graphdiff.module import Module
+from graphdiff.errors import ArgumentError
+from graphdiff.module import Module, Parameter
 from graphdiff.tensor import Tensor, tensor
-from graphdiff.train.data import Arrays, batches
+from graphdiff.train.history import History, Means, Metrics
 from graphdiff.train.optimizer import Optimizer
+from graphdiff.train.sources import as_batches
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from graphdiff.train.callbacks import Callback
+    from graphdiff.train.checkpoint import Checkpoints
+    from graphdiff.train.schedule import Schedule
+    from graphdiff.train.transform import Transform
 
-_STEPS_ON_DEVICES = 20
-Loss = Callable[[Tensor, Tensor], Tensor]
-
-
-class Metrics(NamedTuple):
-    """Means over examples.
-
-    Attributes:
-        loss: of the loss function.
-        accuracy: share of examples whose largest score is at their label.
-    """
-
-    loss: float
-    accuracy: float
+Loss = Callable[[Any, Tensor], Tensor]
+Metric = Callable[[Tensor, Tensor], Tensor]
 
 
-class Epoch(NamedTuple):
-    """One pass over the training data.
-
-    Attributes:
-        number: from 1.
-        train: measured on each batch before its update.
-        validation: measured after the epoch, if validation data were given.
-    """
-
-    number: int
-    train: Metrics
-    validation: Metrics | None
-
-
-@dataclass
-class History:
-    """What a training run went through.
-
-    Attributes:
-        losses: the loss of every batch, in order.
-        epochs: the means of every epoch.
-    """
-
-    losses: list[float] = field(default_factory=list, repr=False)
-    epochs: list[Epoch] = field(default_factory=list)
+def accuracy(scores: Tensor, labels: Tensor) -> Tensor:
+    """The share of examples whose largest score is at their label."""
+    return ops.mean(ops.cast(ops.argmax(scores, -1) == labels, "float32"))
 
 
 class Trainer:
     """Trains a model that turns inputs into class scores.
 
     Args:
-        model: called with a batch of inputs.
+        model: called with a batch of inputs. One that gives several tensors, such as GoogLeNet with its
+            auxiliary heads, hands them all to the loss; metrics take the first.
         loss: ``loss(scores, labels)`` gives the mean loss of a batch.
-        optimizer: changes the model's parameters.
+        optimizer: changes the model's parameters, except those that are frozen.
         penalty: ``penalty(model)`` is added to the loss that is descended (regularisation), not to the
             loss that is reported.
-        check_every: after how many steps losses are fetched and checked. On a GPU fetching waits until the
-            device is done, so steps in between only queue work. By default 1 on the CPU and 20 elsewhere.
-
-    Raises:
-        ArgumentError: ``check_every`` below 1.
+        metrics: name -> ``metric(scores, labels)``, the mean over a batch as a scalar tensor; accuracy by
+            default.
+        mode: how the backend is to run the compiled step (:func:`graphdiff.compile`).
     """
 
     def __init__(
@@ -89,128 +54,166 @@ class Trainer:
         optimizer: Optimizer,
         *,
         penalty: Callable[[Module], Tensor] | None = None,
-        check_every: int | None = None,
+        metrics: Mapping[str, Metric] | None = None,
+        mode: str = "auto",
     ) -> None:
-        if check_every is not None and check_every < 1:
-            raise ArgumentError(f"check_every={check_every} never checks", fix="give at least 1")
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
         self.penalty = penalty
-        self.check_every = check_every
-        self._step = compile(self._update)
-        self._measure = compile(self._forward)
+        self.metrics = {"accuracy": accuracy} if metrics is None else dict(metrics)
+        self._stopped = ""
+        self._step = compile(self._update, mode=mode)
+        self._measure = compile(lambda inputs, labels: _vector(self._values(inputs, labels)), mode=mode)
 
     def fit(
         self,
-        train: Arrays,
+        train: Any,
         *,
-        validation: Arrays | None = None,
+        validation: Any = None,
         epochs: int = 10,
         batch_size: int = 32,
         seed: int = 0,
+        transform: Transform | None = None,
+        schedule: Schedule | None = None,
+        schedule_by: str = "epoch",
+        callbacks: Sequence[Callback] = (),
+        checkpoints: Checkpoints | None = None,
+        resume: bool = False,
+        fetch_every: int | None = None,
+        keep_going: bool = False,
         progress: bool = True,
     ) -> History:
-        """Train for a number of epochs, batches shuffled from the seed.
+        """Train for a number of epochs.
+
+        The order of the batches and what is random in the transform follow from the seed and the epoch's
+        number, so a run that is resumed from a checkpoint ends with the weights, to the last bit, that it
+        would have had without the break.
+
+        Args:
+            train, validation: (inputs, labels), a torch DataLoader, or any iterable of such batches.
+            epochs: in all, those before a checkpoint included.
+            transform: changes the training inputs of each batch (augmentation).
+            schedule: sets the learning rate; one that watches a metric is given the last epoch's loss, on the
+                validation data if there are any.
+            schedule_by: "epoch" or "step": what the schedule counts.
+            checkpoints: where the run is kept.
+            resume: go on from the checkpoint that is there, if there is one.
+            fetch_every: loss and metrics are fetched from the device, and the loss is checked, after so many
+                steps; on the CPU each by default, on other devices every 20th.
+            keep_going: go on although the loss is not finite.
 
         Raises:
-            NonFiniteError: the loss became NaN or infinite, at the step that the message names; all state is
-                as it was after the last check before it, which is before that step where every step is
-                checked.
-            ArgumentError, ShapeError: data that make no batches.
+            NonFiniteError: the loss or its gradient became NaN or infinite. The message names the node in
+                which that arose; all state is as it was before that batch.
+            ArgumentError, ShapeError: data that make no batches, or settings that make no sense.
+            StateError: a checkpoint that is damaged, or of another run.
         """
-        if epochs < 1:
-            raise ArgumentError(f"{epochs} epochs train nothing", fix="give at least 1")
-        rng, history = np.random.default_rng(seed), History()
-        total = epochs * math.ceil(len(train[0]) / max(1, batch_size))
-        with _bar(progress) as bar:
-            task = bar.add_task("training", total=total)
-            for number in range(1, epochs + 1):
-                self.model.train()
-                sums, seen = np.zeros(2), 0
-                for steps in self._checked(batches(Arrays(*train), batch_size, rng), number, history):
-                    for metrics, count in steps:
-                        seen += count
-                        sums += np.array(metrics) * count
-                    bar.update(task, advance=len(steps), description=_caption(number, epochs, sums / seen))
-                measured = None if validation is None else self.evaluate(validation)
-                history.epochs.append(Epoch(number, Metrics(*(sums / seen).tolist()), measured))
-        return history
+        from graphdiff.train.loop import Loop, Settings
 
-    def _checked(
-        self, given: Iterable[Arrays], epoch: int, history: History
-    ) -> Iterator[list[tuple[Metrics, int]]]:
-        """Train on batches; every few steps, their metrics and numbers of examples."""
-        every = self.check_every or (1 if current_backend().device == "cpu" else _STEPS_ON_DEVICES)
-        for some in _in_groups(given, every):
-            before = [(cell, cell.data) for cell in self._cells()]  # a step gives new arrays, so this is free
-            steps = [(self._step(tensor(b.inputs), tensor(b.labels)), len(b.labels)) for b in some]
-            fetched = []
-            for (objective, loss, hits), count in steps:
-                if not math.isfinite(objective.item()):
-                    self._restore(before)
-                    raise NonFiniteError(
-                        f"the loss is {objective.item()} in epoch {epoch}, step {len(history.losses) + 1}",
-                        fix="lower the learning rate, or look for NaN and infinity in the data",
-                    )
-                history.losses.append(float(loss.item()))
-                fetched.append((Metrics(history.losses[-1], hits.item() / count), count))
-            yield fetched
+        self._stopped = ""
+        settings = Settings(
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            transform=transform,
+            schedule=schedule,
+            schedule_by=schedule_by,
+            callbacks=tuple(callbacks),
+            checkpoints=checkpoints,
+            fetch_every=fetch_every,
+            keep_going=keep_going,
+        )
+        return Loop(self, train, validation, settings).run(resume=resume, progress=progress)
 
-    def _restore(self, before: Sequence[tuple[Cell, Any]]) -> None:
-        for cell, data in before:
-            cell.data = data
-        known = {id(cell) for cell, _ in before}
-        for path, parameter in self.model.named_parameters():
-            for kind, cell in self.optimizer.state.get(path, {}).items():
-                if id(cell) not in known:  # made since
-                    cell.assign(self.optimizer.initial(parameter)[kind])
+    def stop(self, why: str) -> None:
+        """Make the present epoch the last; for callbacks."""
+        self._stopped = why
 
-    def _cells(self) -> Iterator[Cell]:
-        yield from (cell for _, cell in self.model.named_cells())
-        for state in self.optimizer.state.values():
-            yield from state.values()
+    @property
+    def stopped(self) -> str:
+        """Why training is to end before its last epoch, or ""."""
+        return self._stopped
 
-    def _update(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """One training step: what is descended, the loss, and the number of right answers."""
-        hits, loss = self._forward(inputs, labels)
-        objective = loss if self.penalty is None else loss + self.penalty(self.model)
-        self.optimizer.step(self.model, objective.backward(wrt=self.model.parameters()))
-        return objective, loss, hits
+    def evaluate(self, data: Any, *, batch_size: int = 256) -> Metrics:
+        """Means of loss and metrics over all examples, in evaluation mode, without training."""
+        means = Means(("loss", *self.metrics))
+        with evaluating(self.model):
+            for batch in as_batches(data, batch_size):
+                values = self._measure(tensor(batch.inputs), tensor(batch.labels))
+                means.add(values.numpy(), len(batch.labels))
+        return means.metrics()
 
-    def _forward(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    # One step
+
+    def step(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """One compiled step.
+
+        Returns:
+            A vector: what was descended, the norm of its gradient, the loss, and each metric.
+        """
+        found: Tensor = self._step(inputs, labels)
+        return found
+
+    def objective(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """What a step descends, eagerly: the loss of a batch and the penalty."""
+        return self._descended(self._values(inputs, labels)[0])
+
+    def trained(self) -> list[Parameter]:
+        """The parameters that are not frozen.
+
+        Raises:
+            ArgumentError: there are none.
+        """
+        found = [p for p in self.model.parameters() if not p.frozen]
+        if not found:
+            raise ArgumentError("the model has no parameters to train", fix="unfreeze some, or add layers")
+        return found
+
+    def cells(self) -> list[Any]:
+        """All that a step may change: the model's cells and the optimizer's."""
+        own = [cell for _, cell in self.model.named_cells()]
+        return own + [cell for cells in self.optimizer.state.values() for cell in cells.values()]
+
+    def _update(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        values = self._values(inputs, labels)
+        objective = self._descended(values[0])
+        wanted = self.trained()
+        record = objective.backward(wrt=wanted)
+        with context.no_grad(), context.scope("measures"):
+            squares = [ops.sum(ops.square(ops.cast(record[p], "float32"))) for p in wanted]
+            norm = ops.sqrt(ops.accumulate(*squares))
+        self.optimizer.step(self.model, record)
+        return _vector([objective, norm, *values])
+
+    def _descended(self, loss: Tensor) -> Tensor:
+        return loss if self.penalty is None else loss + self.penalty(self.model)
+
+    def _values(self, inputs: Tensor, labels: Tensor) -> list[Tensor]:
         scores = self.model(inputs)
-        hits = ops.sum(ops.equal(ops.argmax(scores, -1), labels))
-        return hits, self.loss(scores, labels)
-
-    def evaluate(self, data: Arrays, *, batch_size: int = 256) -> Metrics:
-        """Mean loss and accuracy, in evaluation mode, without training."""
-        sums, seen = np.zeros(2), 0
-        mode = self.model.training
-        self.model.eval()
-        try:
-            for batch in batches(Arrays(*data), batch_size):
-                hits, loss = self._measure(tensor(batch.inputs), tensor(batch.labels))
-                count = len(batch.labels)
-                sums += np.array([loss.item(), hits.item() / count]) * count
-                seen += count
-        finally:
-            self.model.train(mode)
-        return Metrics(*(sums / seen).tolist())
+        first = scores[0] if isinstance(scores, tuple) else scores
+        loss = self.loss(scores, labels)
+        with context.no_grad(), context.scope("measures"):
+            return [loss, *(metric(first, labels) for metric in self.metrics.values())]
 
 
-def _in_groups(items: Iterable[Arrays], size: int) -> Iterator[list[Arrays]]:
-    supply = iter(items)
-    while group := list(islice(supply, size)):
-        yield group
+def _vector(values: Sequence[Tensor]) -> Tensor:
+    with context.no_grad(), context.scope("measures"):
+        return ops.stack([ops.cast(ops.reshape(v, ()), "float32") for v in values])
 
 
-def _bar(shown: bool) -> Progress:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+@contextmanager
+def evaluating(model: Module) -> Iterator[None]:
+    """The model in evaluation mode; every part's own mode comes back."""
+    modes = [(module, module.training) for _, module in model.named_modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module._training = mode
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, disable=not shown)
 
-
-def _caption(epoch: int, epochs: int, means: Any) -> str:
-    return f"epoch {epoch}/{epochs}  loss {means[0]:.4f}  accuracy {means[1]:.3f}"
+def in_one(vectors: Sequence[Tensor]) -> np.ndarray[Any, Any]:
+    """Several vectors fetched from their device at once: (vectors, elements)."""
+    return np.asarray(ops.stack(vectors).numpy() if len(vectors) > 1 else vectors[0].numpy()[None])

@@ -10,7 +10,7 @@ from graphdiff.errors import ArgumentError
 from graphdiff.random import generator
 
 
-def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> gd.Module:
+def conv(inputs: int, outputs: int, size: int, stride: int = 1) -> gd.Module:
     """Without bias, padded to keep the size; drawn as section 3.4 refers to (Kaiming normal, fan out)."""
     conv: gd.Module = gd.layers.Conv2d(
         inputs, outputs, size, stride, padding=size // 2, bias=False, rounding="floor"
@@ -24,7 +24,7 @@ def _shortcut(inputs: int, outputs: int, stride: int) -> gd.Module | None:
     if stride == 1 and inputs == outputs:
         return None
     shortcut: gd.Module = gd.layers.Sequential(
-        _conv(inputs, outputs, 1, stride), gd.layers.BatchNorm2d(outputs)
+        conv(inputs, outputs, 1, stride), gd.layers.BatchNorm2d(outputs)
     )
     return shortcut
 
@@ -35,9 +35,9 @@ class BasicBlock(gd.Module):
     expansion = 1
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
-        self.conv1 = _conv(inputs, width, 3, stride)
+        self.conv1 = conv(inputs, width, 3, stride)
         self.bn1 = gd.layers.BatchNorm2d(width)
-        self.conv2 = _conv(width, width, 3)
+        self.conv2 = conv(width, width, 3)
         self.bn2 = gd.layers.BatchNorm2d(width)
         self.downsample = _shortcut(inputs, width, stride)
 
@@ -53,11 +53,11 @@ class Bottleneck(gd.Module):
     expansion = 4
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
-        self.conv1 = _conv(inputs, width, 1)
+        self.conv1 = conv(inputs, width, 1)
         self.bn1 = gd.layers.BatchNorm2d(width)
-        self.conv2 = _conv(width, width, 3, stride)
+        self.conv2 = conv(width, width, 3, stride)
         self.bn2 = gd.layers.BatchNorm2d(width)
-        self.conv3 = _conv(width, 4 * width, 1)
+        self.conv3 = conv(width, 4 * width, 1)
         self.bn3 = gd.layers.BatchNorm2d(4 * width)
         self.downsample = _shortcut(inputs, 4 * width, stride)
 
@@ -93,7 +93,7 @@ class ResNet(gd.Module):
         if stem not in ("imagenet", "cifar"):
             raise ArgumentError(f"unknown stem {stem!r}", fix='use "imagenet" or "cifar"')
         layers, size, stride = gd.layers, *((7, 2) if stem == "imagenet" else (3, 1))
-        self.conv1 = _conv(in_channels, 64, size, stride)
+        self.conv1 = conv(in_channels, 64, size, stride)
         self.bn1 = layers.BatchNorm2d(64)
         self.maxpool = layers.MaxPool2d(3, 2, padding=1, rounding="floor") if stem == "imagenet" else None
         inputs = 64
@@ -123,6 +123,21 @@ def resnet18(num_classes: int = 1000, in_channels: int = 3, stem: str = "imagene
     return ResNet(BasicBlock, (2, 2, 2, 2), num_classes, in_channels, stem)
 
 
+def resnet34(num_classes: int = 1000, in_channels: int = 3, stem: str = "imagenet") -> gd.Module:
+    """ResNet-34: 21,797,672 parameters for 1000 classes."""
+    return ResNet(BasicBlock, (3, 4, 6, 3), num_classes, in_channels, stem)
+
+
 def resnet50(num_classes: int = 1000, in_channels: int = 3, stem: str = "imagenet") -> gd.Module:
     """ResNet-50: 25,557,032 parameters for 1000 classes."""
     return ResNet(Bottleneck, (3, 4, 6, 3), num_classes, in_channels, stem)
+
+
+def resnet101(num_classes: int = 1000, in_channels: int = 3, stem: str = "imagenet") -> gd.Module:
+    """ResNet-101: 44,549,160 parameters for 1000 classes."""
+    return ResNet(Bottleneck, (3, 4, 23, 3), num_classes, in_channels, stem)
+
+
+def resnet152(num_classes: int = 1000, in_channels: int = 3, stem: str = "imagenet") -> gd.Module:
+    """ResNet-152: 60,192,808 parameters for 1000 classes."""
+    return ResNet(Bottleneck, (3, 8, 36, 3), num_classes, in_channels, stem)

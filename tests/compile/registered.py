@@ -5,6 +5,7 @@ with all others.
 """
 
 import copy
+import math
 
 from plugins.layer_samples import SAMPLES
 from plugins.loss_samples import LOSSES as LOSS_SAMPLES
@@ -16,7 +17,13 @@ LAYERS = {}  # name -> draw(source) -> (make the layer, its inputs)
 LOSSES = {}  # name -> draw(source) -> (loss of the inputs, inputs)
 OPTIMIZERS = {}  # name -> draw(source) -> make the optimizer
 MODELS = {}  # name -> draw(source) -> (make the model, shape of its images)
-LARGE = {"resnet18", "resnet50"}  # models of many millions of parameters, tried on one shape only
+LARGE = {
+    "googlenet",
+    "resnet18",
+    "resnet50",
+}  # models of many millions of parameters, tried on one shape only
+# Deeper or wider ones of the same parts, which only a campaign tries.
+HUGE = {"alexnet", "vgg11", "vgg13", "vgg16", "vgg19", "resnet34", "resnet101", "resnet152", "resnet110"}
 
 
 def entry(table, *names):
@@ -101,3 +108,44 @@ def vgg(s, name):
 def resnet(s, name):
     stem, side = s.choice(["cifar", "imagenet"]), s.integer(16, 20)
     return lambda: getattr(gd.models, name)(3, 3, stem), (s.integer(2, 3), 3, side, side)
+
+
+@entry(MODELS, "resnet34", "resnet101", "resnet152")
+def deep_resnet(s, name):
+    return resnet(s, name)
+
+
+@entry(MODELS, "resnet20", "resnet32", "resnet44", "resnet56", "resnet110")
+def cifar_resnet(s, name):
+    side = s.integer(8, 10)
+    return lambda: getattr(gd.models, name)(3), (s.integer(2, 3), 3, side, side)
+
+
+@entry(MODELS, "lenet5_1998")
+def lenet_of_1998(s, name):
+    classes = s.integer(2, 4)
+    return lambda: gd.models.lenet5_1998(classes), (s.integer(1, 3), 1, 32, 32)
+
+
+@entry(MODELS, "linear", "two_layer", "mlp")
+def perceptron(s, name):
+    shape = s.shape(min_dims=2, max_dims=4, min_side=1)
+    size = math.prod(shape[1:])
+    hidden = {"two_layer": {"hidden": 3}, "mlp": {"hidden": (4, 3)}}.get(name, {})
+    return lambda: getattr(gd.models, name)(size, 3, **hidden), shape
+
+
+@entry(MODELS, "alexnet")
+def alexnet(s, name):
+    return lambda: gd.models.alexnet(3), (2, 3, 63, 63)
+
+
+@entry(MODELS, "vgg11", "vgg13", "vgg16", "vgg19")
+def large_vgg(s, name):
+    norm = s.choice([False, True])
+    return lambda: getattr(gd.models, name)(3, batch_norm=norm), (2, 3, 32, 32)
+
+
+@entry(MODELS, "googlenet")
+def googlenet(s, name):
+    return lambda: gd.models.googlenet(3), (2, 3, 48, 48)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from compile.registered import LARGE, LAYERS, LOSSES, MODELS, OPTIMIZERS
+from compile.registered import HUGE, LARGE, LAYERS, LOSSES, MODELS, OPTIMIZERS
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from widening import widened
@@ -138,7 +138,7 @@ def check_model(backend, name, source, seed):
 
 
 @on_every_backend
-@pytest.mark.parametrize("name", sorted(set(gd.models) - LARGE))
+@pytest.mark.parametrize("name", sorted(set(gd.models) - LARGE - HUGE))
 @given(source=sources(), seed=st.integers(0, 99))
 @settings(max_examples=5)
 def test_models(backend, name, source, seed):
@@ -150,4 +150,13 @@ def test_models(backend, name, source, seed):
 @given(source=sources(), seed=st.integers(0, 99))
 @settings(max_examples=1, phases=[Phase.generate])  # too large to be made smaller
 def test_large_models(backend, name, source, seed):
+    check_model(backend, name, source, seed)
+
+
+@pytest.mark.campaign
+@on_every_backend
+@pytest.mark.parametrize("name", sorted(HUGE))
+@given(source=sources(), seed=st.integers(0, 99))
+@settings(max_examples=1, phases=[Phase.generate])
+def test_huge_models(backend, name, source, seed):
     check_model(backend, name, source, seed)

@@ -9,64 +9,38 @@ from widening import widened
 import graphdiff as gd
 from graphdiff.bench.peers.torch_models import MODELS
 from graphdiff.errors import ArgumentError
+from plugins import torchvision_models as reference
+
+PUBLISHED = {
+    "lenet5": 61_706,
+    "lenet5_1998": 60_000,
+    "alexnet": 61_100_840,
+    "vgg11": 132_863_336,
+    "vgg13": 133_047_848,
+    "vgg16": 138_357_544,
+    "vgg16+batch_norm": 138_365_992,
+    "vgg19": 143_667_240,
+    "vgg19+batch_norm": 143_678_248,
+    "googlenet": 6_624_904,
+    "googlenet+auxiliary": 13_004_888,
+    "resnet18": 11_689_512,
+    "resnet34": 21_797_672,
+    "resnet50": 25_557_032,
+    "resnet101": 44_549_160,
+    "resnet152": 60_192_808,
+    "resnet20": 269_722,
+    "resnet32": 464_154,
+    "resnet44": 658_586,
+    "resnet56": 853_018,
+    "resnet110": 1_727_962,
+}
 
 
 def test_published_parameter_counts():
-    assert gd.models.lenet5().parameter_count == 61_706
-    assert gd.models.resnet18().parameter_count == 11_689_512
-    assert gd.models.resnet50().parameter_count == 25_557_032
-
-
-class TorchBlock(nn.Module):
-    """torchvision's BasicBlock and Bottleneck, written out."""
-
-    def __init__(self, inputs, width, stride, bottleneck):
-        super().__init__()
-        outputs = width * (4 if bottleneck else 1)
-        sizes = (
-            [(inputs, width, 1, 1), (width, width, 3, stride), (width, outputs, 1, 1)]
-            if bottleneck
-            else [
-                (inputs, width, 3, stride),
-                (width, width, 3, 1),
-            ]
-        )
-        for k, (i, o, size, s) in enumerate(sizes, 1):
-            setattr(self, f"conv{k}", nn.Conv2d(i, o, size, s, size // 2, bias=False))
-            setattr(self, f"bn{k}", nn.BatchNorm2d(o))
-        self.count = len(sizes)
-        self.downsample = None
-        if stride != 1 or inputs != outputs:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
-
-    def forward(self, x):
-        y = x
-        for k in range(1, self.count + 1):
-            y = getattr(self, f"bn{k}")(getattr(self, f"conv{k}")(y))
-            y = torch.relu(y) if k < self.count else y
-        return torch.relu(y + (x if self.downsample is None else self.downsample(x)))
-
-
-class TorchResNet(nn.Module):
-    def __init__(self, depths, bottleneck, classes):
-        super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)
-        inputs = 64
-        for k, depth in enumerate(depths):
-            blocks = []
-            for i in range(depth):
-                blocks.append(TorchBlock(inputs, 64 * 2**k, 2 if k and not i else 1, bottleneck))
-                inputs = 64 * 2**k * (4 if bottleneck else 1)
-            setattr(self, f"layer{k + 1}", nn.Sequential(*blocks))
-        self.fc = nn.Linear(inputs, classes)
-
-    def forward(self, x):
-        x = torch.max_pool2d(torch.relu(self.bn1(self.conv1(x))), 3, 2, 1)
-        for k in range(1, 5):
-            x = getattr(self, f"layer{k}")(x)
-        return self.fc(x.mean((2, 3)))
+    for name, count in PUBLISHED.items():
+        name, _, option = name.partition("+")
+        options = {option: True} if option else {}
+        assert getattr(gd.models, name)(**options).parameter_count == count, name
 
 
 @pytest.mark.parametrize(
@@ -74,7 +48,7 @@ class TorchResNet(nn.Module):
 )
 def test_resnets_load_torchs_state_dict_and_give_torchs_scores_and_gradients(name, depths, bottleneck):
     torch.manual_seed(0)
-    theirs = TorchResNet(depths, bottleneck, 10).double()
+    theirs = reference.TorchResNet(depths, bottleneck, 10).double()
     model = widened(getattr(gd.models, name)(num_classes=10))
     model.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
     x = np.random.default_rng(0).normal(size=(2, 3, 65, 64))
@@ -141,6 +115,109 @@ def test_a_compiled_training_step_equals_eager_to_the_last_bit(name, options, sh
     assert losses == other_losses
     for key in state:
         np.testing.assert_array_equal(state[key], other_state[key], err_msg=key)
+
+
+def _without_chance(model):
+    """Dropout switched off and batch statistics on, in both libraries alike."""
+    model.train()
+    for module in model.modules() if isinstance(model, nn.Module) else (m for _, m in model.named_modules()):
+        if type(module).__name__ == "Dropout":
+            module.eval()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "theirs", "side"),
+    [
+        ("alexnet", {}, lambda: reference.AlexNet(10), 63),
+        ("vgg11", {}, lambda: reference.VGG((1, 1, 2, 2, 2), False, 10), 32),
+        ("vgg13", {"batch_norm": True}, lambda: reference.VGG((2, 2, 2, 2, 2), True, 10), 32),
+        ("googlenet", {"auxiliary": True}, lambda: reference.GoogLeNet(10), 64),
+        ("resnet20", {}, lambda: reference.CifarResNet(3), 32),
+    ],
+)
+def test_a_model_loads_torchs_file_and_gives_torchs_scores_and_gradients(
+    name, options, theirs, side, tmp_path
+):
+    torch.manual_seed(0)
+    theirs = theirs()
+    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
+    model = getattr(gd.models, name)(num_classes=10, **options)
+    model.load_state_dict(gd.load_state(tmp_path / "weights.pth"))
+    x = np.random.default_rng(0).normal(size=(2, 3, side, side)).astype("float32")
+    model.eval()
+    theirs.eval()
+    with torch.no_grad():
+        np.testing.assert_allclose(model(x), theirs(torch.tensor(x)), rtol=1e-5, atol=1e-5)
+    _without_chance(model)
+    _without_chance(theirs)
+    labels = np.array([1, 7])
+    ours, expected = model(x), theirs(torch.tensor(x))
+    ours, expected = (s if isinstance(s, tuple) else (s,) for s in (ours, expected))
+    loss = sum(gd.losses.softmax_cross_entropy(s, labels) for s in ours)
+    loss.backward()
+    wanted = sum(nn.functional.cross_entropy(s, torch.tensor(labels)) for s in expected)
+    wanted.backward()
+    assert loss.item() == pytest.approx(wanted.item(), rel=1e-4)
+    gradients = dict(model.named_parameters())
+    # float32 through dozens of layers of batch statistics: compared by the size of the whole gradient
+    for key, p in theirs.named_parameters():
+        if p.grad.norm() > 1e-6:  # a bias in front of batch statistics has gradient zero, but for rounding
+            error = np.linalg.norm(gradients[key].grad - p.grad.numpy())
+            assert error <= 2e-2 * p.grad.norm(), key
+
+
+def test_lenet_of_1998_is_as_the_paper_counts_it():
+    model = gd.models.lenet5_1998()
+    counts = {name: m.parameter_count for name, m in model.members() if isinstance(m, gd.Module)}
+    assert counts == {"c1": 156, "s2": 12, "c3": 1516, "s4": 32, "c5": 48_120, "f6": 10_164}
+    x = np.random.default_rng(0).normal(size=(3, 1, 32, 32)).astype("float32")
+    scores = model(x)
+    assert scores.shape == (3, 10)
+    assert (scores.numpy() <= 0).all()
+    gd.losses.softmax_cross_entropy(scores, np.array([1, 2, 3])).backward()
+    assert all(np.linalg.norm(p.grad) > 0 for p in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "shape"),
+    [
+        ("linear", {"in_features": 12}, (4, 3, 2, 2)),
+        ("two_layer", {"in_features": 12}, (4, 12)),
+        ("mlp", {"in_features": 12, "hidden": (8, 7)}, (4, 12)),
+        ("lenet5", {}, (2, 1, 28, 28)),
+        ("resnet20", {}, (2, 3, 16, 16)),
+        ("googlenet", {"auxiliary": True}, (2, 3, 64, 64)),
+    ],
+)
+def test_a_head_is_swapped(name, options, shape):
+    model = getattr(gd.models, name)(num_classes=7, **options)
+    before = model.state_dict()
+    assert gd.replace_head(model, 3) is model
+    after = model.state_dict()
+    assert before.keys() == after.keys()
+    model.eval()
+    assert model(np.zeros(shape, "float32")).shape == (shape[0], 3)
+    changed = {k for k in before if before[k].shape != after[k].shape}
+    assert changed == {f"{head}.{kind}" for head in HEADS[name] for kind in ("weight", "bias")}
+    kept = before.keys() - changed
+    assert all((before[k] == after[k]).all() for k in kept)
+
+
+HEADS = {
+    "linear": ["fc"],
+    "two_layer": ["fc2"],
+    "mlp": ["fc3"],
+    "lenet5": ["classifier.5"],
+    "resnet20": ["fc"],
+    "googlenet": ["aux1.fc2", "aux2.fc2", "fc"],
+}
+
+
+def test_a_model_without_a_head_is_answered():
+    with pytest.raises(ArgumentError, match="gets no head for 3 classes"):
+        gd.replace_head(gd.layers.Sequential(gd.layers.ReLU()), 3)
+    with pytest.raises(ArgumentError, match="gets no head for 0 classes"):
+        gd.replace_head(gd.models.lenet5(), 0)
 
 
 def test_an_unknown_stem_is_answered():

@@ -1,0 +1,253 @@
+"""One run of the training loop: epochs of batches, what is fetched and kept, and how it is resumed."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphdiff.cell import Cell
+from graphdiff.errors import ArgumentError, NonFiniteError, StateError
+from graphdiff.tensor import Tensor, tensor
+from graphdiff.train.bar import Bar
+from graphdiff.train.callbacks import Callback
+from graphdiff.train.checkpoint import Checkpoints
+from graphdiff.train.data import Arrays
+from graphdiff.train.divergence import diagnosis
+from graphdiff.train.history import Epoch, History, Means
+from graphdiff.train.sources import as_batches, prefetch
+from graphdiff.train.trainer import in_one
+
+if TYPE_CHECKING:
+    from graphdiff.train.schedule import Schedule
+    from graphdiff.train.trainer import Trainer
+    from graphdiff.train.transform import Transform
+
+_FETCH_ELSEWHERE = 20  # steps between two looks at a device that is not the host
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How :meth:`Trainer.fit` was called."""
+
+    epochs: int
+    batch_size: int
+    seed: int
+    transform: Transform | None
+    schedule: Schedule | None
+    schedule_by: str
+    callbacks: tuple[Callback, ...]
+    checkpoints: Checkpoints | None
+    fetch_every: int | None
+    keep_going: bool
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise ArgumentError(f"{self.epochs} epochs train nothing", fix="give at least 1")
+        if self.fetch_every is not None and self.fetch_every < 1:
+            raise ArgumentError(f"fetch_every={self.fetch_every}", fix="give at least 1")
+        if self.schedule_by not in ("epoch", "step"):
+            raise ArgumentError(f"a schedule by {self.schedule_by!r}", fix='choose "epoch" or "step"')
+
+
+class Loop:
+    """A run: where it stands, and all that it does from there."""
+
+    def __init__(self, trainer: Trainer, train: Any, validation: Any, settings: Settings) -> None:
+        self.trainer, self.train, self.validation, self.settings = trainer, train, validation, settings
+        self.history = History()
+        self.epoch, self.done = 1, 0  # the epoch under way, and its steps that are done
+        self.means = Means(("loss", *trainer.metrics))
+        device = trainer.trained()[0].backend.device
+        self.fetch_every = settings.fetch_every or (1 if device == "cpu" else _FETCH_ELSEWHERE)
+        self._pending: list[tuple[Arrays, Tensor]] = []
+        self._before: list[tuple[Cell, Any]] = []
+
+    def run(self, *, resume: bool, progress: bool) -> History:
+        """Train to the end of the last epoch, or until a callback stops it."""
+        callbacks, kept = self.settings.callbacks, self.settings.checkpoints
+        for callback in callbacks:
+            callback.start(self.trainer)
+        if resume and kept is None:
+            raise ArgumentError("nothing to resume from", fix="give checkpoints=Checkpoints(folder)")
+        if resume and kept is not None and kept.there:
+            self._restore(*kept.read())
+        with Bar(progress, self.settings.epochs, self._steps()) as bar:
+            bar.skip(len(self.history.losses))
+            while self.epoch <= self.settings.epochs and not self.trainer.stopped:
+                self._pass(bar)
+        for callback in callbacks:
+            callback.end(self.trainer)
+        self.history.stopped = self.trainer.stopped
+        return self.history
+
+    def _steps(self) -> int | None:
+        """In one epoch, where that is known."""
+        if isinstance(self.train, tuple):
+            return math.ceil(len(self.train[0]) / max(1, self.settings.batch_size))
+        return len(self.train) if hasattr(self.train, "__len__") else None
+
+    def _batches(self) -> Iterator[Arrays]:
+        s = self.settings
+        made = as_batches(
+            self.train, s.batch_size, shuffle=True, transform=s.transform, seed=s.seed, epoch=self.epoch
+        )
+        ready = isinstance(self.train, tuple) and s.transform is None
+        return itertools.islice(made if ready else prefetch(made), self.done, None)
+
+    def _pass(self, bar: Bar) -> None:
+        """The rest of the epoch under way."""
+        start, kept = time.perf_counter(), self.settings.checkpoints
+        self.trainer.model.train()
+        if self.settings.schedule_by == "epoch" and not self.done:
+            self._schedule(self.epoch - 1, self._watched())
+        for batch in self._batches():
+            self._take(batch)
+            bar.advance(self.epoch, self.means, self.trainer.optimizer.lr, len(batch.labels))
+            if kept and kept.every and len(self.history.rates) % kept.every == 0:
+                self._fetch()
+                self._keep(kept)
+        self._fetch()
+        measured = None if self.validation is None else self.trainer.evaluate(self.validation)
+        seconds = time.perf_counter() - start
+        rate = self.history.rates[-1]
+        epoch = Epoch(self.epoch, self.means.metrics(), measured, rate, seconds)
+        self.history.epochs.append(epoch)
+        self.epoch, self.done, self.means = self.epoch + 1, 0, Means(self.means.names)
+        for callback in self.settings.callbacks:
+            callback.epoch(self.trainer, epoch)
+        if kept:
+            self._keep(kept)
+
+    def _watched(self) -> float | None:
+        """The loss that a schedule may watch."""
+        if not self.history.epochs:
+            return None
+        last = self.history.epochs[-1]
+        return (last.validation or last.train)["loss"]
+
+    def _schedule(self, n: int, metric: float | None = None) -> None:
+        if self.settings.schedule is not None:
+            self.trainer.optimizer.lr = self.settings.schedule(n, metric)
+
+    # Steps, and what is fetched of them
+
+    def _take(self, batch: Arrays) -> None:
+        if not self._pending:
+            # A step gives every cell a new array and leaves the old one, so this costs nothing.
+            self._before = [(cell, cell.data) for cell in self.trainer.cells()]
+        if self.settings.schedule_by == "step":
+            self._schedule(len(self.history.rates))
+        values = self.trainer.step(tensor(batch.inputs), tensor(batch.labels))
+        self._pending.append((batch, values))
+        self.history.rates.append(self.trainer.optimizer.lr)
+        self.done += 1
+        if len(self._pending) >= self.fetch_every:
+            self._fetch()
+        for callback in self.settings.callbacks:
+            callback.step(self.trainer, len(self.history.rates))
+
+    def _fetch(self) -> None:
+        """Take in the values of the pending steps.
+
+        Raises:
+            NonFiniteError: one of them went bad.
+        """
+        if not self._pending:
+            return
+        values = in_one([v for _, v in self._pending])
+        bad = np.flatnonzero(~np.isfinite(values[:, :2]).all(axis=1))
+        if bad.size and not self.settings.keep_going:
+            self._fail(int(bad[0]), *values[bad[0], :2].tolist())
+        for (batch, _), (_, norm, *measured) in zip(self._pending, values.tolist(), strict=True):
+            self.history.losses.append(measured[0])
+            self.history.gradient_norms.append(norm)
+            self.means.add(measured, len(batch.labels))
+        self._pending = []
+
+    def _fail(self, bad: int, objective: float, norm: float) -> None:
+        """Go back to before the bad step, and say where it went wrong."""
+        self._put_back()
+        for batch, _ in self._pending[:bad]:
+            self.trainer.step(tensor(batch.inputs), tensor(batch.labels))
+        batch = self._pending[bad][0]
+        self._before = [(cell, cell.data) for cell in self.trainer.cells()]
+        inputs, labels = tensor(batch.inputs, name="inputs"), tensor(batch.labels, name="labels")
+        where = diagnosis(lambda: self.trainer.objective(inputs, labels))
+        self._put_back()
+        step = len(self.history.losses) + bad + 1
+        what = f"norm of the gradient is {norm}" if math.isfinite(objective) else f"loss is {objective}"
+        raise NonFiniteError(
+            f"the {what} in epoch {self.epoch}, step {step}" + (f"; {where}" if where else ""),
+            fix="lower the learning rate, clip the gradient, or look for NaN and infinity in the data",
+        )
+
+    def _put_back(self) -> None:
+        for cell, data in self._before:
+            cell.data = data
+        known = {cell.id for cell, _ in self._before}
+        optimizer = self.trainer.optimizer
+        for path, parameter in self.trainer.model.named_parameters():
+            for kind, cell in optimizer.state.get(path, {}).items():
+                if cell.id not in known:  # made in the first step
+                    cell.assign(optimizer.initial(parameter)[kind])
+
+    # What is kept
+
+    def _run_settings(self) -> dict[str, Any]:
+        """What must be the same for a run to go on."""
+        shapes = [list(np.shape(a)) for a in self.train] if isinstance(self.train, tuple) else None
+        s = self.settings
+        return {"seed": s.seed, "batch_size": s.batch_size, "data": shapes, "callbacks": len(s.callbacks)}
+
+    def _keep(self, kept: Checkpoints) -> None:
+        arrays = {f"model/{n}": v for n, v in self.trainer.model.state_dict().items()}
+        arrays |= {f"optimizer/{n}": v for n, v in self.trainer.optimizer.state_dict().items()}
+        remembered = []
+        for k, callback in enumerate(self.settings.callbacks):
+            state = callback.state()
+            large = {n: v for n, v in state.items() if isinstance(v, np.ndarray)}
+            arrays |= {f"callback{k}/{n}": v for n, v in large.items()}
+            remembered.append({n: v for n, v in state.items() if n not in large})
+        facts = {
+            "settings": self._run_settings(),
+            "epoch": self.epoch,
+            "done": self.done,
+            "sums": self.means.sums,
+            "seen": self.means.seen,
+            "lr": self.trainer.optimizer.lr,
+            "stopped": self.trainer.stopped,
+            "schedule": self.settings.schedule.state_dict() if self.settings.schedule else {},
+            "callbacks": remembered,
+            "history": self.history.as_dict(),
+        }
+        kept.write(len(self.history.rates), arrays, facts)
+
+    def _restore(self, arrays: dict[str, Any], facts: dict[str, Any]) -> None:
+        wanted = self._run_settings()
+        if facts["settings"] != wanted:
+            raise StateError(
+                f"the checkpoint is of a run with {facts['settings']}, this one has {wanted}",
+                fix="call fit as then, or without resume",
+            )
+        parts: dict[str, dict[str, Any]] = {}
+        for name, value in arrays.items():
+            part, _, inner = name.partition("/")
+            parts.setdefault(part, {})[inner] = value
+        self.trainer.model.load_state_dict(parts.get("model", {}))
+        self.trainer.optimizer.load_state_dict(parts.get("optimizer", {}))
+        self.trainer.optimizer.lr = facts["lr"]
+        if self.settings.schedule is not None:
+            self.settings.schedule.load_state_dict(facts["schedule"])
+        for k, (callback, state) in enumerate(zip(self.settings.callbacks, facts["callbacks"], strict=True)):
+            callback.load(state | parts.get(f"callback{k}", {}))
+        self.epoch, self.done = facts["epoch"], facts["done"]
+        self.means.sums, self.means.seen = facts["sums"], facts["seen"]
+        self.history = History.from_dict(facts["history"])
+        if facts["stopped"]:
+            self.trainer.stop(facts["stopped"])

@@ -1,0 +1,131 @@
+"""Choosing between models: cross-validation, hyperparameter search, random restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+from graphdiff import random
+from graphdiff.errors import ArgumentError
+from graphdiff.train.data import Arrays
+from graphdiff.train.history import History, Metrics
+from graphdiff.train.splits import k_folds
+from graphdiff.train.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a way of training reached on each fold.
+
+    Attributes:
+        options: the hyperparameters.
+        folds: the metrics on the part that was held out, fold by fold.
+    """
+
+    options: Mapping[str, Any]
+    folds: Sequence[Metrics]
+
+    def mean(self, metric: str = "accuracy") -> float:
+        return fmean(fold[metric] for fold in self.folds)
+
+    def deviation(self, metric: str = "accuracy") -> float:
+        """The standard deviation between folds; 0 for a single one."""
+        return stdev(fold[metric] for fold in self.folds) if len(self.folds) > 1 else 0.0
+
+
+def cross_validate(
+    make: Callable[..., Trainer], data: Arrays, *, k: int = 5, seed: int = 0,
+    options: Mapping[str, Any] | None = None, **fit: Any,
+) -> Scores:  # fmt: skip
+    """Train k times, each time on all but one of k parts, and measure on that part.
+
+    Args:
+        make: ``make(**options)`` gives a trainer with a fresh model; the shared random numbers start from
+            the seed before each call.
+        fit: passed to :meth:`Trainer.fit`.
+
+    Raises:
+        ArgumentError: fewer than two folds, or more than a class has examples.
+    """
+    folds = []
+    for split in k_folds(data, k, seed=seed):
+        random.seed(seed)
+        trainer = make(**(options or {}))
+        trainer.fit(split.train, seed=seed, **{"progress": False, **fit})
+        folds.append(trainer.evaluate(split.test))
+    return Scores(options or {}, folds)
+
+
+def search(
+    make: Callable[..., Trainer],
+    candidates: Iterable[Mapping[str, Any]],
+    data: Arrays,
+    *,
+    k: int = 5,
+    seed: int = 0,
+    metric: str = "accuracy",
+    **fit: Any,
+) -> list[Scores]:
+    """Cross-validate each set of hyperparameters; the best first.
+
+    ``grid_options(lr=[0.1, 0.01], …)`` and ``random_options(10, lr=…)`` give candidates.
+
+    Raises:
+        ArgumentError: no candidates.
+    """
+    found = [cross_validate(make, data, k=k, seed=seed, options=c, **fit) for c in candidates]
+    if not found:
+        raise ArgumentError("no candidates to choose from", fix="give at least one set of hyperparameters")
+    smaller = "loss" in metric or "error" in metric
+    return sorted(found, key=lambda s: s.mean(metric) if smaller else -s.mean(metric))
+
+
+def grid_options(**values: Sequence[Any]) -> list[dict[str, Any]]:
+    """Every combination of the values of each hyperparameter."""
+    from sklearn.model_selection import ParameterGrid
+
+    return list(ParameterGrid(values))
+
+
+def random_options(count: int, *, seed: int = 0, **values: Any) -> list[dict[str, Any]]:
+    """Random combinations (J. Bergstra, Y. Bengio: Random search for hyper-parameter optimization, 2012).
+
+    Args:
+        values: for each hyperparameter a sequence, or a distribution of ``scipy.stats`` such as
+            ``loguniform(1e-4, 1)``.
+    """
+    from sklearn.model_selection import ParameterSampler
+
+    return list(ParameterSampler(values, count, random_state=seed))
+
+
+def random_restarts(
+    make: Callable[[], Trainer], train: Any, *, restarts: int = 5, seed: int = 0, **fit: Any
+) -> tuple[Trainer, list[History]]:
+    """Train from several initial values; keep the run with the lowest training loss.
+
+    Args:
+        make: gives a trainer with a fresh model; the shared random numbers start from seed, seed + 1, …
+
+    Returns:
+        The best trainer, and the history of every run in order; its place among them is that of the
+        smallest training loss after training.
+
+    Raises:
+        ArgumentError: fewer than one restart.
+    """
+    if restarts < 1:
+        raise ArgumentError(f"{restarts} restarts train nothing", fix="give at least 1")
+    best: tuple[float, Trainer] | None = None
+    histories = []
+    for k in range(restarts):
+        random.seed(seed + k)
+        trainer = make()
+        histories.append(trainer.fit(train, seed=seed + k, **{"progress": False, **fit}))
+        loss = trainer.evaluate(train).loss
+        if best is None or loss < best[0]:
+            best = loss, trainer
+    assert best is not None
+    return best[1], histories

@@ -1,0 +1,149 @@
+"""A run that is broken off and resumed ends as one that never stopped, to the last bit."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from train.problems import points, trainer
+
+import graphdiff as gd
+from graphdiff.errors import ArgumentError, StateError
+from graphdiff.train import Callback, Checkpoints, EarlyStopping
+
+
+class Interrupted(Exception):
+    pass
+
+
+class Interrupt(Callback):
+    """Breaks a run off after a step."""
+
+    def __init__(self, at):
+        self.at = at
+
+    def step(self, trainer, number):
+        if number == self.at:
+            raise Interrupted
+
+
+def run(folder=None, at=None, resume=False, every=None):
+    made = trainer()
+    kept = Checkpoints(folder, every=every) if folder else None
+    callbacks = [EarlyStopping(patience=2), Interrupt(at)]
+    history = made.fit(
+        points(50),
+        validation=points(30, seed=1),
+        epochs=4,
+        batch_size=16,
+        seed=5,
+        callbacks=callbacks,
+        checkpoints=kept,
+        resume=resume,
+        progress=False,
+    )
+    return made, history
+
+
+@settings(max_examples=15, deadline=None)
+@given(at=st.integers(1, 16), every=st.sampled_from([None, 1, 3]))
+def test_a_run_broken_off_anywhere_ends_as_if_it_had_not_been(tmp_path_factory, at, every):
+    folder = tmp_path_factory.mktemp("run")
+    whole, history = run()
+    with pytest.raises(Interrupted):
+        run(folder, at=at, every=every)
+    resumed, again = run(folder, resume=True, every=every)
+    expected, found = whole.model.state_dict(), resumed.model.state_dict()
+    assert all((expected[k] == found[k]).all() for k in expected)
+    velocity, other = whole.optimizer.state_dict(), resumed.optimizer.state_dict()
+    assert all((velocity[k] == other[k]).all() for k in velocity)
+    assert again.losses == history.losses
+    assert again.gradient_norms == history.gradient_norms
+    assert again.rates == history.rates
+    assert [e._replace(seconds=0) for e in again.epochs] == [e._replace(seconds=0) for e in history.epochs]
+
+
+def test_a_folder_holds_one_checkpoint(tmp_path):
+    run(tmp_path, every=2)
+    names = sorted(p.name for p in tmp_path.iterdir())
+    assert names == ["checkpoint.json", "step-00000016.safetensors"]
+
+
+def test_wrong_uses_are_answered(tmp_path):
+    run(tmp_path)
+    with pytest.raises(StateError, match="the checkpoint is of a run with"):
+        trainer().fit(points(49), checkpoints=Checkpoints(tmp_path), resume=True, progress=False)
+    with pytest.raises(ArgumentError, match="nothing to resume from"):
+        trainer().fit(points(), resume=True)
+    with pytest.raises(ArgumentError, match="every 0 steps"):
+        Checkpoints(tmp_path, every=0)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError, match="cannot be made: Not a directory"):
+        Checkpoints(tmp_path / "file" / "below")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: "[]",
+        lambda text: json.dumps(json.loads(text) | {"format": 99}),
+        lambda text: json.dumps(json.loads(text) | {"arrays": "../elsewhere.safetensors"}),
+    ],
+)
+def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
+    run(tmp_path)
+    path = tmp_path / "checkpoint.json"
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(StateError, match="is damaged"):
+        run(tmp_path, resume=True)
+
+
+SCRIPT = """
+import sys
+from train.problems import points, trainer
+from graphdiff.train import Checkpoints
+import graphdiff as gd
+made = trainer()
+made.fit(points(50), epochs=30, batch_size=4, seed=5, checkpoints=Checkpoints(sys.argv[1], every=3),
+         resume=True, progress=False)
+gd.save_state(sys.argv[1] + "/end.safetensors", made.model.state_dict())
+"""
+
+
+def start(folder):
+    tests = os.path.dirname(os.path.dirname(__file__))
+    command = [sys.executable, "-c", SCRIPT, str(folder)]
+    return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": tests})
+
+
+def kill_and_resume(folder, times, rng):
+    """Kill the run at random moments, so many times, then let it end."""
+    for _ in range(times):
+        process = start(folder)
+        while not (folder / "checkpoint.json").exists() and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.7))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert start(folder).wait() == 0
+    return gd.load_state(folder / "end.safetensors")
+
+
+@pytest.mark.parametrize("times", [2, pytest.param(20, marks=pytest.mark.campaign)])
+def test_a_killed_run_ends_as_if_it_had_not_been(tmp_path, times):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "killed").mkdir()
+    assert start(tmp_path / "whole").wait() == 0
+    expected = gd.load_state(tmp_path / "whole" / "end.safetensors")
+    seed = random.randrange(1 << 30)
+    found = kill_and_resume(tmp_path / "killed", times, random.Random(seed))
+    for name in expected:
+        np.testing.assert_array_equal(expected[name], found[name], err_msg=f"seed {seed}: {name}")
