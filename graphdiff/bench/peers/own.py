@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import graphdiff as gd
@@ -24,8 +25,7 @@ def training_step(
     compiled: bool,
     mode: str = "auto",
 ) -> Step:
-    if workload.dtype != "float32":
-        raise UnavailableError(f"graphdiff does not train in {workload.dtype} yet")
+    mixed = workload.dtype != "float32"
     device = {} if backend == "numpy" else {"device": workload.device}
     with gd.backend(backend, **device) as home:
         model = workload.model()
@@ -34,7 +34,8 @@ def training_step(
         x, y = gd.tensor(inputs), gd.tensor(labels)
 
     def update(x: gd.Tensor, y: gd.Tensor) -> gd.Tensor:
-        loss: gd.Tensor = gd.losses.softmax_cross_entropy(model(x), y)
+        with gd.autocast(workload.dtype) if mixed else nullcontext():
+            loss: gd.Tensor = gd.losses.softmax_cross_entropy(model(x), y)
         optimizer.step(model, loss.backward(wrt=model.parameters()))
         return loss
 

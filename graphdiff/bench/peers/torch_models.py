@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from graphdiff.bench.peers.torch_vision import VGG, CifarResNet, GoogLeNet
+
 
 class Block(nn.Module):  # type: ignore[misc]
     """ResNet's basic block, or its bottleneck."""
@@ -104,7 +106,9 @@ MODELS = {
     "lenet5": _lenet5,
     "small_vgg": Pooled,
     "resnet18": lambda: ResNet((2, 2, 2, 2), classes=10),
-    "resnet20": lambda: ResNet((3, 3, 3), width=16, classes=10),
+    "resnet20": lambda: CifarResNet(3),
     "resnet50": lambda: ResNet((3, 4, 6, 3), bottleneck=True),
     "resnet152": lambda: ResNet((3, 8, 36, 3), bottleneck=True),
+    "vgg16": lambda: VGG((2, 2, 3, 3, 3), False, dropout=0.0),
+    "googlenet": lambda: GoogLeNet(auxiliary=False, dropout=0.0),
 }
