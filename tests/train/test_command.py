@@ -1,0 +1,94 @@
+"""``graphdiff train``: from names to a trained model in a folder."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import graphdiff as gd
+from graphdiff.cli import main
+
+
+def train(*arguments, out, code=0):
+    done = CliRunner().invoke(main, ["train", *map(str, arguments), "--out", str(out)])
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def test_a_model_is_trained_measured_and_written(tmp_path):
+    shown = train("two_layer", "--data", "digits", "--loss", "hinge", "--epochs", 8, out=tmp_path)
+    written = json.loads((tmp_path / "history.json").read_text())
+    assert written["test"]["accuracy"] > 0.95
+    assert f"accuracy {written['test']['accuracy']:.4f}" in shown
+    assert len(written["history"]["epochs"]) == 8
+    model = gd.models.two_layer(64, 10)
+    model.load_state_dict(gd.load_state(tmp_path / "weights.safetensors"))
+    test = gd.datasets.digits(seed=0).test
+    right = model(test.inputs).numpy().argmax(-1) == test.labels
+    assert right.mean() == pytest.approx(written["test"]["accuracy"])
+    assert (tmp_path / "curves.svg").stat().st_size > 10_000
+
+
+def test_images_are_made_as_large_as_the_model_wants_and_augmented(tmp_path):
+    train("lenet5", "--data", "digits", "--epochs", 1, "--batch-size", 256, out=tmp_path)
+    state = gd.load_state(tmp_path / "weights.safetensors")
+    assert state["classifier.1.weight"].shape == (120, 400)  # that of 28×28
+
+
+def test_a_run_goes_on_where_it_was_broken_off(tmp_path):
+    common = ("linear", "--data", "digits", "--optimizer", "SGD", "-o", "momentum=0.9", "--schedule", "")
+    train(*common, "--epochs", 4, out=tmp_path / "whole")
+    train(*common, "--epochs", 2, out=tmp_path / "parts")
+    train(*common, "--epochs", 4, "--resume", out=tmp_path / "parts")
+    whole, parts = (gd.load_state(tmp_path / name / "weights.safetensors") for name in ("whole", "parts"))
+    for name in whole:
+        np.testing.assert_array_equal(whole[name], parts[name])
+
+
+def test_weights_for_other_classes_and_frozen_layers(tmp_path):
+    gd.seed(1)
+    source = gd.models.mlp(64, 5, (16,))
+    gd.save_state(tmp_path / "other.safetensors", source.state_dict())
+    options = ("--weights", tmp_path / "other.safetensors", "--freeze", "fc1.*", "-m", "hidden=[16]")
+    train("mlp", "--data", "digits", "--epochs", 1, *options, out=tmp_path)
+    state = gd.load_state(tmp_path / "weights.safetensors")
+    np.testing.assert_array_equal(state["fc1.weight"], source.state_dict()["fc1.weight"])
+    assert state["fc2.weight"].shape == (10, 16)
+
+
+def test_restarts_and_early_stopping(tmp_path):
+    shown = train("linear", "--data", "digits", "--epochs", 2, "--restarts", 2, out=tmp_path)
+    assert "restart 2: training loss" in shown
+    shown = train(
+        "linear", "--data", "digits", "--epochs", 60, "--lr", 0.3, "--early-stopping", 1, out=tmp_path
+    )
+    assert "stopped: validation loss was best in epoch" in shown
+
+
+def test_torch_trains_it_as_well(tmp_path):
+    common = ("two_layer", "--data", "digits", "--epochs", 2)
+    train(*common, out=tmp_path / "numpy")
+    train(*common, "--backend", "torch", out=tmp_path / "torch")
+    found = [
+        json.loads((tmp_path / b / "history.json").read_text())["test"]["loss"] for b in ("numpy", "torch")
+    ]
+    assert found[0] == pytest.approx(found[1], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("lenet6", "--data", "digits"), "lenet5"),
+        (("linear", "--data", "digts"), "digits"),
+        (("linear", "--data", "mnist"), "give --folder"),
+        (("linear", "--data", "digits", "--loss", "hing"), "hinge"),
+        (("linear", "--data", "digits", "-o", "momentum"), "is not NAME=VALUE"),
+        (("linear", "--data", "digits", "--backend", "numpy", "--device", "cuda"), "no device 'cuda'"),
+        (("linear", "--data", "digits", "--backend", "torch", "--device", "cuda"), "CUDA is not available"),
+        (("linear", "--data", "digits", "--freeze", "conv*"), "no parameter matches"),
+        (("linear", "--data", "digits", "--mode", "fast"), "has no mode 'fast'"),
+    ],
+)
+def test_wrong_choices_are_answered(tmp_path, arguments, words):
+    assert words in train(*arguments, out=tmp_path, code=1)
