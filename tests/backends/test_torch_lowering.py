@@ -5,11 +5,13 @@ import gc
 import logging
 import shutil
 import weakref
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 from compile.test_compile import PROGRAMS, run
+from graphdiff_torch import lowering
 from graphdiff_torch.lowering import choice
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ from graphdiff.cell import Cell
 from graphdiff.errors import ArgumentError, BackendError
 from graphdiff.testing.strategies import sources
 
-CALLS = 10  # more than the choice between two layouts takes
+CALLS = 14  # more than the choice between two layouts takes
 
 
 @pytest.fixture(autouse=True)
@@ -147,7 +149,7 @@ def test_a_replaced_kernel_is_heeded(backend, monkeypatch):
 
 
 def steps_of_torch(name, state, inputs, labels, count, momentum):
-    model = MODELS[name]()
+    model = MODELS[WORKLOADS[name].network]()
     model.load_state_dict({k: torch.tensor(v) for k, v in state.items()})
     optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum)
     losses = []
@@ -186,7 +188,8 @@ def trainer(name, mode, momentum=0.9):
 )
 def test_training_equals_that_of_torchs_autograd(name, mode, momentum):
     model, _, step = trainer(name, mode, momentum)
-    inputs, labels = (a[:4] for a in WORKLOADS[name].batch())
+    data = WORKLOADS[name].data()
+    inputs, labels = data["inputs"][:4], data["labels"][:4]
     count = CALLS if "resnet" not in name else 3
     expected = steps_of_torch(name, model.state_dict(), *map(torch.tensor, (inputs, labels)), count, momentum)
     losses = [step(gd.tensor(inputs), gd.tensor(labels)).item() for _ in range(count)]
@@ -200,8 +203,8 @@ def test_training_equals_that_of_torchs_autograd(name, mode, momentum):
 
 
 def batch():
-    x, y = WORKLOADS["mlp-64"].batch()
-    return gd.tensor(x), gd.tensor(y)
+    data = WORKLOADS["mlp-64"].data()
+    return gd.tensor(data["inputs"]), gd.tensor(data["labels"])
 
 
 def test_parameters_keep_their_memory():
@@ -371,12 +374,12 @@ def test_the_fastest_is_chosen_by_real_calls(monkeypatch, caplog):
     slow, fast = Sleepy(clock, 2.0), Sleepy(clock, 1.0)
     chosen = choice.Choice({"slow": slow, "fast": fast}, lambda: waits.append(1))
     with caplog.at_level(logging.INFO, "graphdiff.compile"):
-        for k in range(20):
+        for k in range(30):
             assert chosen.run([k]) == [k]
-    assert slow.calls + fast.calls == 20
+    assert slow.calls + fast.calls == 30
     assert fast.calls > 3 * slow.calls
     assert chosen.source == "takes 1.0"
-    assert len(waits) < 20
+    assert len(waits) < 30
     assert "fast chosen: slow 2e+03 ms, fast 1e+03 ms" in caplog.text
 
 
@@ -390,6 +393,34 @@ def test_channels_last_is_tried_where_there_are_convolutions(caplog):
             matrices(gd.tensor(M))
     assert [r.getMessage() for r in caplog.records if "chosen" in r.getMessage()].__len__() == 1
     assert "channels-last" in caplog.text
+
+
+def test_convolutions_with_filters_larger_than_their_images_keep_to_channels_first(monkeypatch):
+    rng, widths = np.random.default_rng(0), (3, 8, 8, 64)
+    filters = [gd.tensor(rng.normal(size=(o, i, 3, 3)) / i) for i, o in pairwise(widths)]
+
+    def gradients(x, *filters):
+        y = x
+        for w in filters:
+            y = gd.relu(gd.conv2d(y, w, padding=1, stride=2))
+        found = gd.sum(y * y).backward(wrt=[x, *filters])
+        return [found[t] for t in (x, *filters)]
+
+    x = gd.tensor(rng.normal(size=(2, 3, 17, 17)))
+    compiled = gd.compile(gradients)
+    expected = gradients(*(gd.variable(t.numpy()) for t in (x, *filters)))
+    tried = {}
+    monkeypatch.setattr(
+        lowering, "Choice", lambda found, wait: tried.update(found) or choice.Choice(found, wait)
+    )
+    for _ in range(CALLS):
+        for one, two in zip(compiled(x, *filters), expected, strict=True):
+            close(one, two)
+    # Images of the convolution with the large filter, and the gradient that comes back from it.
+    assert [
+        tried["aten, channels-last"].source.count(f"= k_channels_{order}(") for order in ("first", "last")
+    ] == [1, 1]
+    assert "k_channels" not in tried["aten, channels-first"].source
 
 
 def test_inductor_without_a_compiler_says_what_to_do(monkeypatch):

@@ -172,9 +172,11 @@ def test_a_training_step_within_a_budget_repeats_no_convolution_and_no_statistic
     assert again
     assert "conv2d" not in again
     (losses, state), (others, other) = states
-    np.testing.assert_array_equal(losses, others)
+    # torch sums a bias's gradient in the convolution's own call or, if other nodes come between, by itself.
+    rounding = 0.0 if backend == "numpy" else 1e-6
+    np.testing.assert_allclose(losses, others, rtol=rounding)
     for name, value in state.items():
-        np.testing.assert_array_equal(other[name], value, err_msg=name)
+        np.testing.assert_allclose(other[name], value, rtol=rounding, atol=rounding, err_msg=name)
 
 
 def test_products_are_repeated_only_where_nothing_else_helps():

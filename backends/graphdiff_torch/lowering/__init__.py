@@ -27,9 +27,9 @@ def lower(program: Program, backend: TorchBackend, mode: str) -> Executable:
     Raises:
         BackendError: a mode for which something is missing here.
     """
-    tried = layouts(program)
     if mode == "inductor":
-        return Inductor(program, backend, tried[-1])
+        return Inductor(program, backend, layouts(program, by_size=False)[-1])
+    tried = layouts(program, by_size=backend.device == "cpu")
     found: dict[str, Executable] = {}
     for layout in tried:
         if mode != "cudagraphs":

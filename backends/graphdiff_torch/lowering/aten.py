@@ -25,8 +25,8 @@ from graphdiff.compile.joint import joined
 from graphdiff.compile.program import Program
 from graphdiff.graph import Node
 from graphdiff_torch.lowering.batch_norm import STATISTICS, batch_norms
-from graphdiff_torch.lowering.fused import FUSED, SGD, VELOCITY, descend
-from graphdiff_torch.lowering.layout import Layout
+from graphdiff_torch.lowering.fused import CHANNELS_FIRST, CHANNELS_LAST, FUSED, SGD, VELOCITY, descend
+from graphdiff_torch.lowering.layout import Layout, with_conversions
 from graphdiff_torch.lowering.matching import replaced
 from graphdiff_torch.lowering.memory import ELEMENTWISE, OTHERS, Memory
 from graphdiff_torch.lowering.patterns import JOINTS, RULES, max_pools_by_index, relus_by_result
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from graphdiff_torch.backend import TorchBackend
 
 Array = Any
+# Calls that may hand back their operand.
+_HANDING_ON = {"einsum", CHANNELS_FIRST.name, CHANNELS_LAST.name}
 
 
 class Aten:
@@ -49,7 +51,7 @@ class Aten:
     def __init__(self, program: Program, backend: TorchBackend, layout: Layout) -> None:
         table = {**backend.untouched, **FUSED, **STATISTICS}
         program, groups = with_updates(program, _roots(program, table))
-        program = fused(program, table)
+        program = with_conversions(fused(program, table), layout)
         # A velocity lies in memory as its parameter does: one call walks through both.
         overwritten = {i: layout.of(u.operands[1]) for g in groups for u in g.updates for i in u.overwritten}
         place = {i: k for k, i in enumerate(program.inputs)}
@@ -84,7 +86,7 @@ def _roots(program: Program, table: Mapping[str, Any]) -> dict[int, frozenset[in
     unreduced = {n.primitive.name for n in program.nodes if n.primitive and n.params.get("axes") == ()}
     # What an update gives lies in the memory of the program's inputs, not of what it is computed from.
     updates = {SGD.name, VELOCITY.name}
-    return memory_roots(program, (table.keys() | updates) - VIEWS - unreduced - {"einsum"})
+    return memory_roots(program, (table.keys() | updates) - VIEWS - unreduced - _HANDING_ON)
 
 
 def _generated(

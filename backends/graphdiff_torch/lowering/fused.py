@@ -34,6 +34,8 @@ BIASED_CONV2D = fused("biased_conv2d")
 MAX_POOL_INDICES = fused("max_pool_indices")
 MAX_POOL_GRAD = fused("max_pool_grad")
 SOFTMAX_LESS_ONE_HOT = fused("softmax_less_one_hot")
+CHANNELS_FIRST = fused("channels_first")
+CHANNELS_LAST = fused("channels_last")
 SGD = fused("sgd")
 VELOCITY = fused("sgd_velocity")
 
@@ -71,16 +73,17 @@ def descend(
 ) -> list[Array]:
     """SGD in place, all parameters in one call; returns them, then their velocities.
 
-    The kernel takes memory as it comes, so each gradient is brought to its parameter's layout first.
+    The kernel takes memory as it comes, so each gradient is brought to its parameter's layout first. It
+    copies what is not contiguous, so it is given the elements in a row, as they lie in memory.
     """
     gradients = [
         g if g.stride() == p.stride() else torch.empty_like(p).copy_(g)
         for p, g in zip(parameters, gradients, strict=True)
     ]
     torch._fused_sgd_(
-        parameters,
-        gradients,
-        velocities,
+        _rows(parameters),
+        _rows(gradients),
+        _rows(velocities),
         weight_decay=0.0,
         momentum=momentum,
         lr=lr,
@@ -92,10 +95,16 @@ def descend(
     return [*parameters, *velocities]
 
 
+def _rows(arrays: Sequence[Array]) -> list[Array]:
+    return [a if a.is_contiguous() else a.as_strided((a.numel(),), (1,)) for a in arrays]
+
+
 FUSED: Kernels = {
     "addmm": torch.addmm,
     "biased_conv2d": torch.conv2d,
     "max_pool_indices": lambda x, **settings: pooled_with_indices(x, **settings)[1],
     "max_pool_grad": _max_pool_grad,
     "softmax_less_one_hot": _softmax_less_one_hot,
+    "channels_first": torch.Tensor.contiguous,
+    "channels_last": lambda x: x.contiguous(memory_format=torch.channels_last),
 }
