@@ -22,8 +22,8 @@ from graphdiff.bench.memory import Memory
 from graphdiff.bench.workloads import WORKLOADS, Step, UnavailableError, Workload
 
 COMPARED = 3  # steps whose losses are compared
-_WARM_UP_S = 1.0
-_MOST_WARM_UP = 20  # steps
+_WARM_UP = 14  # steps, or so many as take this long: what chooses by measuring has chosen by then
+_WARM_UP_S = 15.0
 _SETTLED_S = 0.1  # quicker steps begin a turn with one that is not timed: caches hold another's data
 
 
@@ -62,7 +62,7 @@ class _Runner:
         """Steps one by one until they have had their time; then memory is counted afresh."""
         seconds: list[float] = []
         losses: list[float] = []
-        while len(seconds) < COMPARED or (sum(seconds) < _WARM_UP_S and len(seconds) < _MOST_WARM_UP):
+        while len(seconds) < COMPARED or (sum(seconds) < _WARM_UP_S and len(seconds) < _WARM_UP):
             took, loss = _timed(self.step, 1)
             seconds.append(took)
             losses.append(loss)
