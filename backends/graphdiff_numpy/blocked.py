@@ -19,10 +19,13 @@ from graphdiff.compile.executable import load
 from graphdiff.graph import Node, Shape
 from graphdiff.kernels import Kernels
 from graphdiff_numpy.memory import Layout, Lent
+from graphdiff_numpy.patches import scratch
+from graphdiff_numpy.threads import shared
 
 Array = np.ndarray[Any, Any]
-_BLOCK = 1 << 15  # elements
-_LEAST = 1 << 19  # elements of arrays for which blocks pay: smaller ones stay in cache as they are
+_BLOCK = 1 << 16  # elements
+_LEAST = 1 << 18  # elements of arrays for which blocks pay: smaller ones stay in cache as they are
+_COST = 8  # multiply-adds that one element takes as long as
 # Correctly rounded or mere choices, whatever the way that NumPy takes through an array.
 EXACT = frozenset("add subtract multiply divide negative square sqrt abs relu relu_grad accumulate".split())
 
@@ -65,7 +68,9 @@ class Blocked:
         """The call: arrays of the operands -> arrays of the results, which lie in the buffers."""
         whole, *parts = self._shapes
         order, taken = self._layout.order, [buffers[i] for i in self.results]
-        run = _Writer(self, whole, parts, kernels).function()
+        writer = _Writer(self, whole, parts, kernels)
+        run, blocks = writer.function(), writer.blocks
+        cost = _COST * len(self.nodes) * math.prod(whole)
 
         def call(*operands: Array) -> Sequence[Array]:
             results = [buffer() if isinstance(buffer, Lent) else buffer for buffer in taken]
@@ -73,7 +78,13 @@ class Blocked:
                 x.reshape(self._aligned(x.shape)).transpose(order).reshape(part)
                 for x, part in zip(operands, parts, strict=True)
             ]
-            run([*views, *(x.transpose(order).reshape(whole) for x in results)])
+            views += [x.transpose(order).reshape(whole) for x in results]
+
+            def work(start: int, stop: int) -> None:
+                with scratch() as memory:
+                    run(views, blocks[start:stop], memory)
+
+            shared(len(blocks), work, cost)
             return results
 
         return call
@@ -96,10 +107,10 @@ class _Writer:
     def __init__(self, group: Blocked, whole: Shape, parts: Sequence[Shape], kernels: Kernels) -> None:
         rows = max(1, _BLOCK // math.prod(whole[1:]))
         edges = range(0, whole[0], rows)
-        blocks = [(slice(k, min(k + rows, whole[0])), slice(0, min(rows, whole[0] - k))) for k in edges]
+        self.blocks = [(slice(k, min(k + rows, whole[0])), slice(0, min(rows, whole[0] - k))) for k in edges]
         self._block = (rows, *whole[1:])
         self._group = group
-        self._names: dict[str, Any] = {"blocks": blocks, "k_maximum": np.maximum}
+        self._names: dict[str, Any] = {"k_maximum": np.maximum}
         self._kernels = kernels
         self._text = {
             i: f"v{i}[s]" if part[0] > 1 else f"v{i}" for i, part in zip(group.operands, parts, strict=True)
@@ -107,13 +118,15 @@ class _Writer:
         self._last = {i: node.id for node in group.nodes for i in node.inputs}
         self._scratch: dict[int, str] = {}
         self._free: list[str] = []
+        self._memories: list[str] = []
 
-    def function(self) -> Callable[[Sequence[Array]], None]:
+    def function(self) -> Callable[..., None]:
+        """(arrays, blocks, memory): computes these blocks of the arrays."""
         group = self._group
         arguments = [f"v{i}" for i in group.operands] + [f"r{i}" for i in group.results]
-        lines = ["def program(arguments):", f"    {', '.join(arguments)}, = arguments"]
-        lines += ["    for s, n in blocks:", *(f"        {self._line(node)}" for node in group.nodes), ""]
-        run: Callable[[Sequence[Array]], None] = load("\n".join(lines), self._names)
+        loop = ["    for s, n in blocks:", *(f"        {self._line(node)}" for node in group.nodes), ""]
+        head = ["def program(arguments, blocks, memory):", f"    {', '.join(arguments)}, = arguments"]
+        run: Callable[..., None] = load("\n".join(head + self._memories + loop), self._names)
         return run
 
     def _line(self, node: Node) -> str:
@@ -148,7 +161,9 @@ class _Writer:
 
     def _memory(self, node: Node) -> str:
         if not self._free:
-            self._free.append(f"m{node.id}")
-            self._names[f"m{node.id}"] = np.empty(self._block, str(node.spec.dtype))
+            name = f"m{len(self._memories)}"
+            self._free.append(name)
+            self._names["dtype"] = np.dtype(str(node.spec.dtype))  # that of the whole group
+            self._memories.append(f"    {name} = memory({name!r}, dtype, *{self._block})")
         self._scratch[node.id] = self._free.pop()
         return f"{self._scratch[node.id]}[n]"

@@ -20,12 +20,14 @@ from typing import Any
 import numpy as np
 
 from graphdiff_numpy.patches import (
+    Block,
     Filter,
     Padding,
     Pair,
     Patches,
     batch_first,
     batch_innermost,
+    result_planes,
     scratch,
     spill,
 )
@@ -37,17 +39,25 @@ _FEW = 16  # channels of the input
 _NARROW = 128  # filters: BLAS is faster with the patches in front
 
 
-def conv2d(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
+def conv2d(
+    x: Array,
+    w: Array,
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
+    out: Array | None = None,
+) -> Array:
     """x (N, C, H, W), w (O, C / groups, kernel) -> (N, O, places)."""
     kernel = (w.shape[2], w.shape[3])
     f = Filter(
         kernel, stride, dilation, _before(padding), _places(x.shape, kernel, stride, padding, dilation)
     )
     planes = batch_innermost(x)
-    out = np.empty((len(w), *f.places, len(x)), x.dtype)
+    target = result_planes((len(w), *f.places, len(x)), x.dtype, out)
     for inside, outside in _groups(x.shape[1], len(w), groups):
-        _convolve(planes[inside], w[outside], f, out[outside])
-    return batch_first(out)
+        _convolve(planes[inside], w[outside], f, target[outside])
+    return batch_first(target)
 
 
 def conv2d_input_grad(
@@ -58,15 +68,18 @@ def conv2d_input_grad(
     dilation: Pair,
     groups: int,
     input_shape: tuple[int, ...],
+    out: Array | None = None,
 ) -> Array:
     """The transpose of :func:`conv2d` in x."""
     few = input_shape[1] // groups < min(_FEW, w.shape[0] // groups)
     f = Filter((w.shape[2], w.shape[3]), stride, dilation, _before(padding), (g.shape[2], g.shape[3]))
     planes = batch_innermost(g)
-    out = np.zeros((*input_shape[1:], input_shape[0]), g.dtype)
+    target = result_planes((*input_shape[1:], input_shape[0]), g.dtype, out)
+    if few or f.stride != (1, 1):  # places that no filter meets
+        target[...] = 0
     for inside, outside in _groups(input_shape[1], g.shape[1], groups):
-        (_scatter if few else _convolve_phases)(planes[outside], w[outside], f, out[inside])
-    return batch_first(out)
+        (_scatter if few else _convolve_phases)(planes[outside], w[outside], f, target[inside])
+    return batch_first(target)
 
 
 def conv2d_weight_grad(
@@ -141,10 +154,10 @@ def _correlate(x: Array, g: Array, f: Filter, out: Array) -> None:
     parts = method.blocks(f, images, channels, filters, least=filters)
     narrow = filters <= _NARROW
 
-    def work(start: int, stop: int) -> Array:
+    def sum_of(some: list[Block]) -> Array:
         total: Array | None = None
         with scratch() as memory:
-            for block in parts[start:stop]:
+            for block in some:
                 under = method.lower(x, f, block, memory)
                 upstream = method.upstream(block.of(g), memory)
                 part = (under @ upstream.mT).mT if narrow else upstream @ under.mT
@@ -152,8 +165,15 @@ def _correlate(x: Array, g: Array, f: Filter, out: Array) -> None:
         assert total is not None
         return total
 
-    total = reduce(np.add, shared(len(parts), work, _cost(channels, filters, images, f)))
-    out[...] = method.filters(total, out.shape)
+    def work(start: int, stop: int) -> None:
+        sums[start:stop] = map(sum_of, summed[start:stop])
+
+    # As many sums on every machine, or rounding would depend on the number of threads.
+    half = len(parts) // 2
+    summed = [some for some in (parts[:half], parts[half:]) if some]
+    sums: list[Array] = [out] * len(summed)
+    shared(len(summed), work, _cost(channels, filters, images, f))
+    out[...] = method.filters(reduce(np.add, sums), out.shape)
 
 
 def _method(f: Filter, channels: int, filters: int, images: int, dtype: Any) -> type[Tiles] | type[Patches]:
@@ -161,7 +181,8 @@ def _method(f: Filter, channels: int, filters: int, images: int, dtype: Any) -> 
 
 
 def _convolve_phases(g: Array, w: Array, f: Filter, out: Array) -> None:
-    """The input's gradient as convolutions, one for every phase of the strides. ``out`` holds zeros."""
+    """The input's gradient as convolutions, one for every phase of the strides. ``out`` holds zeros
+    where strides are over one."""
     flipped = w.swapaxes(0, 1)
     for a in range(min(f.stride[0], out.shape[1])):
         rows = _phase(a, f.kernel[0], f.stride[0], f.dilation[0], f.before[0])

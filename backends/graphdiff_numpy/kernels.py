@@ -14,7 +14,7 @@ import numpy as np
 from graphdiff.errors import ArgumentError
 from graphdiff.kernels import Kernels, shared_kernels
 from graphdiff.ops.indexing import full_key
-from graphdiff_numpy import convolution, pooling, random
+from graphdiff_numpy import convolution, normalization, pooling, random
 from graphdiff_numpy.scalar_kernels import bare_scalars, with_scalars
 
 Array = Any
@@ -121,6 +121,7 @@ RAW: Kernels = shared_kernels(np) | {
     "one_hot": _one_hot,
     "einsum": _einsum,
     **convolution.KERNELS,
+    **normalization.KERNELS,
     **pooling.KERNELS,
     **random.KERNELS,
 }

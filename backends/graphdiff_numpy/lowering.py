@@ -77,6 +77,8 @@ class Lowered:
 
     def _with_buffers(self) -> Executable:
         program, groups = elementwise_groups(self._program, self._in_blocks)
+        grouped = {node.id for nodes in groups for node in nodes}
+        groups += [(n,) for n in program.nodes if n.id not in grouped and self._in_blocks(n)]
         program, calls = joined(program, self._joints)
         wanted = used_outside(program, groups)
         blocked = {nodes[0].id: Blocked(nodes, self._layouts, wanted) for nodes in groups}
@@ -155,5 +157,4 @@ class _Writer:
             one, two, *others = node.inputs
             rest = "".join(f"; k_add({value}, v{i}, out={value})" for i in others)
             return f"{value} = k_add(v{one}, v{two}, out={out}){rest}"
-        self.names[f"k_{node.primitive.name}"] = kernel
-        return f"{value} = k_{node.primitive.name}({operands}, out={out})"
+        return f"{value} = {call(node, kernel, self.names)[:-1]}, out={out})"

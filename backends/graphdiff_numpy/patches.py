@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
 
-_BLOCK = 1 << 18  # elements of a block's matrices, which then stay in a core's cache
+_BLOCK = 1 << 20  # elements of a block's matrices: near the cache, and few passes over them
 _COLUMNS = 256  # of a block at least: enough for BLAS
 
 
@@ -33,6 +33,11 @@ def batch_innermost(x: Array) -> Array:
 def batch_first(planes: Array) -> Array:
     """(C, H, W, N) as (N, C, H, W), a view."""
     return planes.transpose(3, 0, 1, 2)
+
+
+def result_planes(shape: tuple[int, ...], dtype: Any, out: Array | None) -> Array:
+    """Memory for a result (C, H, W, N), its values whatever they were: of ``out`` (N, C, H, W) or new."""
+    return np.empty(shape, dtype) if out is None else out.transpose(1, 2, 3, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ def blocks(f: Filter, images: int, elements: int, least: int = 0, unit: int = 1)
     """
     rows, across = f.places
     columns = max(_BLOCK // elements, _COLUMNS, least)
+    columns = min(columns, -(-rows * across * images // 2))  # work for two threads
     height = unit * _even(-(-rows // unit), columns // (across * images))
     width = across if height > unit else _even(across, columns // images)
     # Downwards, so that most rows under a block are in the cache from the block before.
@@ -138,7 +144,7 @@ class Patches:
     @staticmethod
     def weights(w: Array) -> Array:
         """The filters as a matrix, one row each."""
-        return w.reshape(len(w), -1)
+        return np.ascontiguousarray(w.reshape(len(w), -1))  # in another order BLAS may round otherwise
 
     @staticmethod
     def filters(matrix: Array, shape: tuple[int, ...]) -> Array:

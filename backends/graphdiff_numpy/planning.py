@@ -22,6 +22,10 @@ from graphdiff_numpy.memory import Layout, Lent
 Array = Any
 # Kernels that are ufuncs: they take out=, and it may be one of their operands.
 _UFUNCS = frozenset(name for name, kernel in RAW.items() if isinstance(kernel, np.ufunc) and name != "matmul")
+# Others that take it, but never one of their operands.
+_WRITERS = frozenset(
+    "matmul relu relu_grad conv2d conv2d_input_grad window_scatter batch_norm batch_norm_input_grad".split()
+)
 # Kernels whose result is always memory of its own; a composite not among them may be anything.
 _OWN = frozenset(RAW) - VIEWS - {"einsum"}
 
@@ -86,11 +90,7 @@ def takes_out(node: Node, table: Kernels) -> bool:
     name = node.primitive.name
     if name == "accumulate":
         return len(node.inputs) > 1
-    return (
-        name in _UFUNCS
-        or name in ("matmul", "relu", "relu_grad")
-        or (name == "sum" and node.spec.dtype.is_floating)
-    )
+    return name in _UFUNCS or name in _WRITERS or (name == "sum" and node.spec.dtype.is_floating)
 
 
 def _overwrites(node: Node, roots: Mapping[int, frozenset[int]], found: Mapping[int, Any]) -> bool:

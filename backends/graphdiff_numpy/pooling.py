@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff_numpy.patches import Padding, Pair, batch_first, batch_innermost, copy, reached
+from graphdiff_numpy.patches import Padding, Pair, batch_first, batch_innermost, copy, reached, result_planes
 from graphdiff_numpy.threads import shared
 
 Array = np.ndarray[Any, Any]
@@ -51,7 +51,7 @@ def _by_channels(x: Array, passes: int, work: Callable[[slice], None]) -> None:
     """``work`` on groups of x's channels; every element is passed over so often."""
     if not x.size:
         return
-    step = max(1, _GROUP // math.prod(x.shape[1:]))
+    step = min(max(1, _GROUP // math.prod(x.shape[1:])), -(-len(x) // 2))
     groups = [slice(k, min(k + step, len(x))) for k in range(0, len(x), step)]
 
     def some(start: int, stop: int) -> None:
@@ -167,17 +167,18 @@ def window_gather(x: Array, index: Array) -> Array:
     return batch_first(out)
 
 
-def window_scatter(g: Array, index: Array, shape: Pair) -> Array:
+def window_scatter(g: Array, index: Array, shape: Pair, out: Array | None = None) -> Array:
     """g added at the positions of a plane."""
     source, where = batch_innermost(g), batch_innermost(index)
-    out = np.zeros((len(source), *shape, source.shape[3]), g.dtype)
+    target = result_planes((len(source), *shape, source.shape[3]), g.dtype, out)
 
     def work(part: slice) -> None:
-        planes = out[part]
+        planes = target[part]
+        planes[...] = 0
         np.add.at(planes.reshape(-1), _spots(where[part], planes).ravel(), source[part].ravel())
 
-    _by_channels(source, 4, work)
-    return batch_first(out)
+    _by_channels(target, 4, work)
+    return batch_first(target)
 
 
 def _spots(index: Array, planes: Array) -> Array:

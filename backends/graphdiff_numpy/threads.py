@@ -2,21 +2,25 @@
 
 NumPy lets go of the interpreter's lock in copies, in arithmetic and in BLAS. A kernel that copies between
 matrix products keeps all cores busy only if each thread does its part of both, so BLAS itself is kept to
-one thread meanwhile. There are as many threads as BLAS would have used: what limits BLAS limits these.
+one thread meanwhile: its own threads would go on waiting for work on the cores that ours need. There are as
+many threads as BLAS would have used: what limits BLAS limits these. One caller at a time shares; all others
+do their work alone. Work should be in few and long passes, for each of them ends with the interpreter's
+lock, and a thread that has to wait for it falls asleep.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache, partial
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
-Result = TypeVar("Result")
-# Below so many multiply-adds, starting a thread costs more than it saves.
+# Below so many multiply-adds, starting a thread and passing the interpreter's lock to and fro cost more than
+# a second core saves.
 WORTH = 32_000_000
 
 
@@ -47,42 +51,61 @@ def _blas_on_one_thread() -> Iterator[None]:
             lib.set_num_threads(count)
 
 
-def shared(count: int, work: Callable[[int, int], Result], cost: int) -> list[Result]:
-    """The results of ``work(start, stop)`` on contiguous parts of ``range(count)``, in order.
+_taken = threading.Lock()  # one caller at a time shares
+
+
+def _renew() -> None:
+    """In a forked process nobody holds the lock."""
+    global _taken
+    _taken = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
+
+
+def shared(count: int, work: Callable[[int, int], None], cost: int) -> None:
+    """``work(start, stop)`` on contiguous parts of ``range(count)`` that make it up. How many there are must
+    not matter to the results.
 
     Args:
         cost: multiply-adds in all; little work stays in one thread.
-    """
-    threads = min(available(), count) if cost >= WORTH else 1
-    if threads < 2:
-        return [work(0, count)]
-    edges = pairwise(count * k // threads for k in range(threads + 1))
-    with _blas_on_one_thread():
-        return _together([partial(work, start, stop) for start, stop in edges])
-
-
-def _together(parts: list[Callable[[], Result]]) -> list[Result]:
-    """The results of all parts, the first of which runs here.
 
     Raises:
         Whatever a part raised, after all have ended.
     """
-    results: list[Any] = [None] * len(parts)
+    taken = _taken
+    if not taken.acquire(blocking=False):
+        work(0, count)
+        return
+    try:
+        threads = min(available(), count) if cost >= WORTH else 1
+        with _blas_on_one_thread():
+            if threads < 2:
+                work(0, count)
+                return
+            edges = pairwise(count * k // threads for k in range(threads + 1))
+            _together([partial(work, *edge) for edge in edges])
+    finally:
+        taken.release()
+
+
+def _together(parts: list[Callable[[], None]]) -> None:
+    """Do all parts, the first of them here."""
     errors: list[BaseException] = []
 
-    def run(k: int) -> None:
+    def run(part: Callable[[], None]) -> None:
         try:
-            results[k] = parts[k]()
+            part()
         except BaseException as error:
             errors.append(error)
 
     # A copied context carries NumPy's errstate along.
-    others = [threading.Thread(target=copy_context().run, args=(run, k)) for k in range(1, len(parts))]
+    others = [threading.Thread(target=copy_context().run, args=(run, part)) for part in parts[1:]]
     for thread in others:
         thread.start()
-    run(0)
+    run(parts[0])
     for thread in others:
         thread.join()
     if errors:
         raise errors[0]
-    return results
