@@ -41,7 +41,7 @@ class Plan:
     turn_s: float = 0.3
     slow_s: float = 15.0
     start_s: float = 120.0
-    limit_s: float = 1200.0
+    limit_s: float = 900.0
 
 
 QUICK = Plan(rounds=2, turn_s=0.02, slow_s=2.0, start_s=60.0)
