@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
+from graphdiff.dtypes import DType
 from graphdiff.graph import Role
 from graphdiff.source import Source
 
@@ -76,6 +77,8 @@ class Context:
 
 
 _OUTSIDE = Context()
+# What dtype products are computed in, if not their operands' own: see graphdiff.ops.precision.
+product_dtype: ContextVar[DType | None] = ContextVar("graphdiff_product_dtype", default=None)
 _current: ContextVar[Context] = ContextVar("graphdiff_context", default=_OUTSIDE)
 current = _current.get
 

@@ -19,8 +19,10 @@ A rule looks the same in the engine and in a plugin::
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from graphdiff import context
 from graphdiff.errors import ShapeError
 from graphdiff.graph import TensorSpec
 
@@ -211,14 +213,26 @@ class Composite(Primitive):
     """
 
     def __init__(self, name: str, decompose: Callable[..., Tensor], **rest: Any) -> None:
-        self.decompose = decompose
-        rest.setdefault("vjp", EachOperand(self._vjp_of_decomposition))
-        super().__init__(name, spec=self._spec_of_decomposition, **rest)
+        # Functions of the decomposition alone: held by a composite, its own methods would keep it alive.
+        self.decompose = decompose = partial(_without_autocast, decompose)
+        rest.setdefault("vjp", EachOperand(partial(_vjp_of, decompose)))
+        super().__init__(name, spec=partial(_spec_of, decompose), **rest)
 
-    def _spec_of_decomposition(self, *specs: TensorSpec, **params: Any) -> TensorSpec:
-        return self.decompose(*map(engine.abstract, specs), **params).spec
 
-    def _vjp_of_decomposition(
-        self, argnum: int, g: Tensor, out: Tensor, *inputs: Tensor, **params: Any
-    ) -> Tensor | None:
-        return engine.pullback(lambda *xs: self.decompose(*xs, **params), inputs, argnum, g)
+def _without_autocast(decompose: Callable[..., Tensor], *inputs: Tensor, **params: Any) -> Tensor:
+    """What a composite is must not depend on where it stands."""
+    token = context.product_dtype.set(None)
+    try:
+        return decompose(*inputs, **params)
+    finally:
+        context.product_dtype.reset(token)
+
+
+def _spec_of(decompose: Callable[..., Tensor], *specs: TensorSpec, **params: Any) -> TensorSpec:
+    return decompose(*map(engine.abstract, specs), **params).spec
+
+
+def _vjp_of(
+    decompose: Callable[..., Tensor], argnum: int, g: Tensor, out: Tensor, *inputs: Tensor, **params: Any
+) -> Tensor | None:
+    return engine.pullback(lambda *xs: decompose(*xs, **params), inputs, argnum, g)

@@ -1,7 +1,8 @@
 """A program as straight-line NumPy: results written into buffers that are kept between calls.
 
 The first call runs without buffers, as eagerly, and shows in which layout each value comes out; buffers
-keep these layouts, because the order in which NumPy sums follows them. Which value lives in which buffer is
+keep these layouts, because the order in which NumPy sums follows them. Arguments whose elements lie in
+another order get buffers of their own, so the same holds for them. Which value lives in which buffer is
 planned once (:mod:`graphdiff_numpy.planning`), and groups of elementwise operations on large arrays run
 block by block (:mod:`graphdiff_numpy.blocked`). The same ufuncs run on the same operands in the same order
 as eagerly, so the results are equal to the last bit.
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from graphdiff_numpy.backend import NumpyBackend
 
 Array = Any
+_MOST_PLANNED = 4  # orders of the arguments' elements that have buffers of their own
 
 
 class Lowered:
@@ -46,17 +48,27 @@ class Lowered:
         self._table = {name: RAW[name] for name, kernel in built_in if backend.kernels[name] is kernel}
         self._joints = [joint for joint in backend.joints if joint.members.keys() <= self._table.keys()]
         self._program = program
-        self._layouts = {i: Layout.of(t.data) for i, t in program.constants.items()}
-        self._first = self._probe()
-        self._planned = scalar_program(program, self._table, self._first)
+        self._layouts: dict[int, Layout] = {}
+        self._first = self._latest = self._probe()
+        self._scalar = scalar_program(program, self._table, self._first)
+        self._planned: dict[tuple[Any, ...], Executable] = {}  # by the strides of the arguments
 
     @property
     def source(self) -> str:
-        return (self._planned or self._first).source
+        return (self._scalar or self._latest).source
 
     @property
     def run(self) -> Run:
-        return self._warm_up if self._planned is None else self._planned.run
+        return self._call if self._scalar is None else self._scalar.run
+
+    def _call(self, arguments: Sequence[Array]) -> Sequence[Array]:
+        strides = tuple([a.strides for a in arguments])
+        planned = self._planned.get(strides)
+        if planned is not None:
+            return planned.run(arguments)
+        if len(self._planned) >= _MOST_PLANNED:
+            return self._first.run(arguments)
+        return self._warm_up(arguments, strides)
 
     def _probe(self) -> Executable:
         program, calls = joined(self._program, self._joints)
@@ -69,10 +81,11 @@ class Lowered:
 
         return writer.executable(program, statement)
 
-    def _warm_up(self, arguments: Sequence[Array]) -> Sequence[Array]:
+    def _warm_up(self, arguments: Sequence[Array], strides: tuple[Any, ...]) -> Sequence[Array]:
+        self._layouts = {i: Layout.of(t.data) for i, t in self._program.constants.items()}
         results = self._first.run(arguments)
         self._layouts.update((i, Layout.of(a)) for i, a in zip(self._program.inputs, arguments, strict=True))
-        self._planned = self._with_buffers()
+        self._planned[strides] = self._latest = self._with_buffers()
         return results
 
     def _with_buffers(self) -> Executable:

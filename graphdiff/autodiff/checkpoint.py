@@ -86,15 +86,19 @@ class _Journal:
 
 def _first(run: Run) -> Any:
     """The first run, its tensors each behind a node of its own."""
-    started, found = next_id(), dict[int, Tensor]()
+    started, found, dtype = next_id(), dict[int, Tensor](), context.product_dtype.get()
     journal = _Journal(found)
     with context.observed(journal):
         results, structure = flatten(run())
     journal.hand_on()
 
     def again() -> list[Any]:
-        with context.again(_Journal(found), next_id()):
-            return flatten(run())[0]
+        token = context.product_dtype.set(dtype)
+        try:
+            with context.again(_Journal(found), next_id()):
+                return flatten(run())[0]
+        finally:
+            context.product_dtype.reset(token)
 
     return structure(_shielded(r, k, started, again) for k, r in enumerate(results))
 

@@ -43,6 +43,7 @@ class Compiled:
         self._memory_budget = memory_budget
         self._cache: dict[_Key, list[_Entry]] = {}
         self._latest: _Entry | None = None
+        self._lock = threading.RLock()
         self.traces = 0
         update_wrapper(self, fn)
 
@@ -76,7 +77,7 @@ class Compiled:
         traced = trace_call(self._fn, [abstracted(leaf) for leaf in leaves], structure)
         # Objects whose identity is part of the key must live as long as the key.
         kept = [leaf for leaf in leaves if not is_array(leaf)]
-        return _Entry(traced, backend, self._mode, self._memory_budget, kept)
+        return _Entry(traced, backend, self._mode, self._memory_budget, kept, self._lock)
 
     def _why(self, key: _Key) -> str:
         if not self._cache:
@@ -119,12 +120,18 @@ class _Entry:
     """One traced and lowered variant of a function."""
 
     def __init__(
-        self, traced: Traced, backend: Backend, mode: str, memory_budget: int | None, kept: Sequence[Any]
+        self,
+        traced: Traced,
+        backend: Backend,
+        mode: str,
+        memory_budget: int | None,
+        kept: Sequence[Any],
+        lock: threading.RLock,
     ) -> None:
         self._traced = traced
         self._backend = backend
         self._kept = kept
-        self._lock = threading.RLock()
+        self._lock = lock
         ids = (*traced.inputs, *(i for _, i in traced.read))
         self.program: Program = optimized(program_of(traced.graph, ids), backend, memory_budget)
         self.executable: Executable = backend.lower(self.program, mode)
@@ -139,7 +146,7 @@ class _Entry:
         )
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
-        with self._lock:  # buffers and cells are shared by all threads
+        with self._lock:  # buffers are shared by all threads, cells by all variants too
             return self._call(leaves)
 
     def _call(self, leaves: Sequence[Any]) -> Any:

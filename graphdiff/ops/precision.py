@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
+from graphdiff.context import product_dtype
 from graphdiff.dtypes import DType, as_dtype
 from graphdiff.errors import DTypeError
 from graphdiff.ops.elementwise import cast
@@ -19,8 +19,7 @@ from graphdiff.tensor import Tensor
 
 _SMALL = (DType("bfloat16"), DType("float16"))
 _WIDE = DType("float32")
-_chosen: ContextVar[DType | None] = ContextVar("graphdiff_autocast", default=None)
-autocast_dtype = _chosen.get
+autocast_dtype = product_dtype.get
 
 
 @contextmanager
@@ -28,6 +27,7 @@ def autocast(dtype: Any = "bfloat16") -> Iterator[None]:
     """Compute products of float32 operands in a small dtype: ``matmul`` (``@``), ``tensordot``, ``einsum``,
     the convolutions and their transposes, and so ``Linear`` and ``Conv2d``.
 
+    Inside a composite, whose meaning does not depend on where it stands, products keep their dtype.
     Sums of 16-bit floats are gathered in float32 as always, and losses bring their scores to float32. What
     meets a float32 operand (a bias, the weights of a normalisation) is float32 from there on. float64 is left
     alone. Gradients of float32 parameters are float32; in float16 small ones vanish unless the loss is scaled
@@ -42,16 +42,16 @@ def autocast(dtype: Any = "bfloat16") -> Iterator[None]:
     wanted = as_dtype(dtype)
     if wanted not in _SMALL:
         raise DTypeError(f"autocast to {wanted} saves nothing", fix=f"use {' or '.join(map(repr, _SMALL))}")
-    token = _chosen.set(wanted)
+    token = product_dtype.set(wanted)
     try:
         yield
     finally:
-        _chosen.reset(token)
+        product_dtype.reset(token)
 
 
 def for_product(*operands: Tensor) -> tuple[Tensor, ...]:
     """The operands of a product in the dtype that :func:`autocast` asks for, if it does."""
-    dtype = _chosen.get()
+    dtype = product_dtype.get()
     if dtype is None:
         return operands
     return tuple(cast(t, dtype) if t.dtype in (_WIDE, *_SMALL) else t for t in operands)
@@ -59,4 +59,4 @@ def for_product(*operands: Tensor) -> tuple[Tensor, ...]:
 
 def for_loss(scores: Tensor) -> Tensor:
     """Scores in float32 inside :func:`autocast`, so that exponentials and their sums keep their digits."""
-    return cast(scores, _WIDE) if _chosen.get() is not None and scores.dtype in _SMALL else scores
+    return cast(scores, _WIDE) if product_dtype.get() is not None and scores.dtype in _SMALL else scores

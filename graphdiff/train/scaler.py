@@ -12,6 +12,8 @@ from graphdiff.module import Module
 from graphdiff.tensor import Tensor
 from graphdiff.train.optimizer import Optimizer
 
+_SMALLEST, _LARGEST = 2.0**-24, 2.0**100  # of a scale: float32 can divide by it and multiply with it
+
 
 class LossScaler:
     """Multiplies the loss before the backward pass and divides the gradients after it. A step whose gradients
@@ -69,7 +71,8 @@ class LossScaler:
             optimizer.step(module, unscaled, when=finite)
             good = ops.where(finite, self._good + 1, 0)
             grown = good >= self.interval
-            raised = ops.where(grown, self._scale * self.growth, self._scale)
-            self._scale.assign(ops.where(finite, raised, self._scale / self.growth))
+            raised = ops.where(grown, ops.minimum(self._scale * self.growth, _LARGEST), self._scale)
+            lowered = ops.maximum(self._scale / self.growth, _SMALLEST)
+            self._scale.assign(ops.where(finite, raised, lowered))
             self._good.assign(ops.where(grown, 0, good))
         return finite

@@ -57,6 +57,10 @@ def _same(node: Node, nodes: dict[int, Node], scalars: dict[int, Any]) -> int:
     return node.inputs[0]
 
 
+def _alone(node: Node, nodes: dict[int, Node], scalars: dict[int, Any]) -> int | None:
+    return node.inputs[0] if len(node.inputs) == 1 else None
+
+
 def _nothing_to_do(node: Node, nodes: dict[int, Node], scalars: dict[int, Any]) -> int | None:
     return node.inputs[0] if nodes[node.inputs[0]].spec is node.spec else None
 
@@ -111,6 +115,7 @@ def _is(node: Node, name: str) -> bool:
 
 
 _RULES: dict[str, tuple[Rule, ...]] = {
+    "accumulate": (_alone,),
     "identity": (_same,),
     "stop_gradient": (_same,),
     "cast": (_nothing_to_do,),
