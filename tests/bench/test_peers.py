@@ -80,7 +80,7 @@ def test_the_scalar_graph_has_its_size_and_finite_gradients():
 
 def test_mixed_precision_in_torch_stays_close():
     plain = SMALL[1]
-    mixed = dataclasses.replace(plain, name="mixed", dtype="bfloat16")
+    mixed = dataclasses.replace(plain, name="mixed", dtype="bfloat16", tolerance=0.05)
     found = {name: losses("torch eager", w) for name, w in (("plain", plain), ("mixed", mixed))}
     assert strangers(found, mixed.tolerance) == {}
     assert found["plain"] != found["mixed"]
