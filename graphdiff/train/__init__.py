@@ -12,6 +12,7 @@ from graphdiff.train.range_test import RangeTest, range_test
 from graphdiff.train.scaler import LossScaler
 from graphdiff.train.schedule import Schedule, check_schedule
 from graphdiff.train.selection import (
+    Restarts,
     Scores,
     cross_validate,
     grid_options,
@@ -40,6 +41,7 @@ __all__ = [
     "Metrics",
     "Optimizer",
     "RangeTest",
+    "Restarts",
     "Schedule",
     "Scores",
     "Split",

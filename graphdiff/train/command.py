@@ -103,8 +103,10 @@ def command(
     }
     with on_backend(backend, **options) if backend != "numpy" or device else nullcontext():
         if restarts > 1:
-            trainer, histories = random_restarts(make, train, restarts=restarts, seed=seed, **fit)
-            history = _best(histories, say)
+            found = random_restarts(make, train, restarts=restarts, seed=seed, **fit)
+            for k, final in enumerate(found.losses):
+                say(f"restart {k + 1}: training loss {final:.4f}")
+            trainer, history = found.trainer, found.histories[found.kept]
         else:
             trainer = make()
             callbacks: list[Callback] = [EarlyStopping(patience)] if patience else []
@@ -128,13 +130,6 @@ def _write(out: Path, trainer: Trainer, history: History, facts: Mapping[str, An
     write_whole(out / "history.json", text.encode())
     with suppress(ArgumentError):  # matplotlib is an extra
         history.plot().savefig(out / "curves.svg")
-
-
-def _best(histories: Sequence[History], say: Callable[[str], None]) -> History:
-    finals = [h.epochs[-1].train.loss for h in histories]
-    for k, final in enumerate(finals):
-        say(f"restart {k + 1}: training loss {final:.4f}")
-    return histories[int(np.argmin(finals))]
 
 
 # Data and model that fit each other

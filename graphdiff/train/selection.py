@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphdiff import random
 from graphdiff.errors import ArgumentError
@@ -101,31 +101,45 @@ def random_options(count: int, *, seed: int = 0, **values: Any) -> list[dict[str
     return list(ParameterSampler(values, count, random_state=seed))
 
 
+class Restarts(NamedTuple):
+    """What :func:`random_restarts` found.
+
+    Attributes:
+        trainer: of the run that was kept.
+        kept: its place among the runs.
+        histories: of all runs.
+        losses: of all training data after each run; that of the kept run is the lowest.
+    """
+
+    trainer: Trainer
+    kept: int
+    histories: list[History]
+    losses: list[float]
+
+
 def random_restarts(
     make: Callable[[], Trainer], train: Any, *, restarts: int = 5, seed: int = 0, **fit: Any
-) -> tuple[Trainer, list[History]]:
+) -> Restarts:
     """Train from several initial values; keep the run with the lowest training loss.
 
     Args:
         make: gives a trainer with a fresh model; the shared random numbers start from seed, seed + 1, …
-
-    Returns:
-        The best trainer, and the history of every run in order; its place among them is that of the
-        smallest training loss after training.
 
     Raises:
         ArgumentError: fewer than one restart.
     """
     if restarts < 1:
         raise ArgumentError(f"{restarts} restarts train nothing", fix="give at least 1")
-    best: tuple[float, Trainer] | None = None
-    histories = []
+    best: Trainer | None = None
+    kept = 0
+    histories: list[History] = []
+    losses: list[float] = []
     for k in range(restarts):
         random.seed(seed + k)
         trainer = make()
         histories.append(trainer.fit(train, seed=seed + k, **{"progress": False, **fit}))
-        loss = trainer.evaluate(train).loss
-        if best is None or loss < best[0]:
-            best = loss, trainer
+        losses.append(trainer.evaluate(train).loss)
+        if best is None or losses[k] < losses[kept]:
+            best, kept = trainer, k
     assert best is not None
-    return best[1], histories
+    return Restarts(best, kept, histories, losses)

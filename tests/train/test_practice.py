@@ -238,15 +238,17 @@ def test_random_options_come_from_sequences_and_distributions():
 
 
 def test_restarts_keep_the_run_with_the_lowest_training_loss():
-    best, histories = random_restarts(trainer_unseeded, points(), restarts=4, epochs=2)
+    found = random_restarts(trainer_unseeded, points(), restarts=4, epochs=2)
     finals = []
     for k in range(4):
         gd.seed(k)
         made = trainer_unseeded()
         made.fit(points(), epochs=2, seed=k, progress=False)
         finals.append(made.evaluate(points()).loss)
-    assert best.evaluate(points()).loss == min(finals)
-    assert len(histories) == 4
+    assert found.losses == finals
+    assert found.kept == finals.index(min(finals))
+    assert found.trainer.evaluate(points()).loss == min(finals)
+    assert len(found.histories) == 4
     with pytest.raises(ArgumentError, match="0 restarts"):
         random_restarts(trainer_unseeded, points(), restarts=0)
 
