@@ -18,7 +18,7 @@ loss = gd.losses.softmax_cross_entropy
 RATES = {
     0.003: ("too low", BLUE, "-."),
     0.3: ("good", GREEN, "-"),
-    1.5: ("too high", ORANGE, "--"),
+    2.0: ("too high", ORANGE, "--"),
     5.0: ("diverges", PURPLE, ":"),
 }
 
@@ -46,9 +46,9 @@ def trained(lr):
 figure, (left, right) = panels(2, size=(10, 4.2))
 for lr, (verdict, colour, line) in RATES.items():
     left.semilogy(trained(lr).losses, color=colour, ls=line, lw=1.5, label=f"{lr:g}: {verdict}")
-left.set(xlabel="step", ylabel="softmax loss of the batch (nats)", ylim=(1e-3, 1e4))
+left.set(xlabel="step", ylabel="softmax loss of the batch (nats)", ylim=(1e-3, 1e8))
 left.set_title("Four learning rates", loc="left")
-left.legend(frameon=False, loc="upper right", ncols=2)
+left.legend(frameon=False, loc="upper right")
 right.semilogx(seen.rates, seen.losses, color="#9DB8CC", lw=1, label="each batch")
 right.semilogx(seen.rates, seen.smoothed, color=BLUE, label="running mean")
 right.axvline(seen.suggestion, color=ORANGE, ls="--", label=f"suggestion: {seen.suggestion:.2g}")

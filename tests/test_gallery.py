@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SLOW = {"cross_validation", "dropout_and_augmentation", "transfer_learning"}
+SLOW = {"dropout_and_augmentation"}
 OTHER_FILES = {"training_steps"}  # drawn from the benchmarks' figures
 NAMES = sorted(path.stem.removeprefix("plot_") for path in (ROOT / "gallery").glob("plot_*.py"))
 
