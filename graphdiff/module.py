@@ -17,6 +17,19 @@ from graphdiff.context import current, scope
 from graphdiff.errors import GraphdiffError, MutationError, ShapeError, StateError
 from graphdiff.tensor import Tensor
 
+_replaced = 0
+
+
+def replacements() -> int:
+    """How often a cell or a module took the place of another in a module so far, anywhere: what was compiled
+    before that may hold on to the old one."""
+    return _replaced
+
+
+def _count_replacement() -> None:
+    global _replaced
+    _replaced += 1
+
 
 class Parameter(Cell):
     """A cell that training changes and gradients are taken by.
@@ -82,6 +95,8 @@ class Module:
                 f"{held.name or name} is a {type(held).__name__}; setting it to a tensor would unregister it",
                 fix=f"{name}.assign(value)",
             )
+        if isinstance(held, (Cell, Module)) and value is not held and not name.startswith("_"):
+            _count_replacement()
         object.__setattr__(self, name, value)
         if not name.startswith("_"):
             _attach(value, f"{self._path}.{name}" if self._path else name, name)

@@ -18,6 +18,7 @@ from graphdiff.compile.program import Program, program_of
 from graphdiff.compile.trace import Traced, abstracted, is_array, trace_call
 from graphdiff.errors import ArgumentError
 from graphdiff.graph import Graph
+from graphdiff.module import replacements
 from graphdiff.ops.precision import autocast_dtype
 from graphdiff.pytree import Structure, flatten
 from graphdiff.tensor import Tensor, as_tensor, constant, next_id
@@ -55,7 +56,7 @@ class Compiled:
         if _must_be_recorded(leaves):
             return self._fn(*args, **kwargs)
         backend = _home(leaves)
-        key = (structure, backend, autocast_dtype(), *(_kind(leaf) for leaf in leaves))
+        key = (structure, backend, autocast_dtype(), replacements(), *(_kind(leaf) for leaf in leaves))
         entry = next((e for e in self._cache.get(key, ()) if e.holds()), None)
         if entry is None:
             entry = self._build(leaves, structure, backend, key)

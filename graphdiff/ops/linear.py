@@ -30,10 +30,8 @@ def _matmul_spec(x: TensorSpec, y: TensorSpec) -> TensorSpec:
 
 
 def _right_vjp(g: Tensor, out: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    if y.primitive is not None and y.primitive.name == "transpose":
-        # Worked out transposed, so that the transposes cancel: a layer's x @ Wᵀ gives ∇W in W's own layout.
-        return swapaxes(_matmul(swapaxes(g, -1, -2), x), -1, -2)
-    return _matmul(swapaxes(x, -1, -2), g)
+    # Worked out transposed, so that the transposes cancel: a layer's x @ Wᵀ gives ∇W in W's own layout.
+    return swapaxes(_matmul(swapaxes(g, -1, -2), x), -1, -2)
 
 
 _matmul: Primitive = Primitive(

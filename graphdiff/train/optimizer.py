@@ -66,6 +66,12 @@ class Optimizer(ABC):
     def __init__(self, lr: float, **common: Unpack[Common]) -> None:
         if not lr > 0:
             raise ArgumentError(f"{type(self).__name__}(lr={lr}) does not descend", fix="give lr > 0")
+        unknown = common.keys() - Common.__annotations__.keys()
+        if unknown:
+            raise ArgumentError(
+                f"{type(self).__name__} has no option {', '.join(sorted(unknown))}",
+                fix=f"besides its own it takes {', '.join(Common.__annotations__)}",
+            )
         self._groups = groups_of(lr, common.get("weight_decay", 0.0), common.get("groups") or {})
         self._clipping = Clipping(common.get("clip_norm"), common.get("clip_value"))
         self._lr = Cell(float(lr), "float64", name="/lr")

@@ -210,7 +210,8 @@ def batch():
 def test_parameters_keep_their_memory():
     model, optimizer, step = trainer("mlp-64", "aten")
     step(*batch())
-    cells = [*model.parameters(), *(c for state in optimizer.state.values() for c in state.values())]
+    velocities = (c for path, state in optimizer.state.items() if path for c in state.values())
+    cells = [*model.parameters(), *velocities]
     places = [cell.data.data_ptr() for cell in cells]
     for _ in range(3):
         step(*batch())

@@ -1,6 +1,7 @@
 """Contestants in processes of their own: started, compared, lost one by one. Nothing here asserts a time."""
 
 import json
+from importlib import util
 
 import pytest
 from click.testing import CliRunner
@@ -27,7 +28,8 @@ def test_a_run_from_the_command_line_measures_what_agrees_and_says_what_cannot_b
     assert saved["machine"]["threads"] == 2
     found = saved["workloads"]["mlp-64"]
     assert list(found) == [OURS, "torch eager", "micrograd"]
-    assert found["micrograd"] == {"unavailable": "not made for a training step"}
+    why = "not made for a training step" if util.find_spec("micrograd") else "micrograd is not installed"
+    assert found["micrograd"]["unavailable"].startswith(why)
     for name in (OURS, "torch eager"):
         assert len(found[name]["round_s"]) == QUICK.rounds
         assert 0 < found[name]["median_s"] <= found[name]["first_s"]

@@ -331,3 +331,10 @@ def test_unknown_state_is_refused_before_any_is_taken():
     with pytest.raises(StateError, match="'/velocity' is no optimizer state"):
         optimizer.load_state_dict({"/lr": 0.5, "/velocity": 1.0})
     assert optimizer.lr == 0.1
+
+
+@pytest.mark.parametrize("option", ["learning_rate", "momentun", "weight_deacy"])
+@every_optimizer
+def test_an_option_that_no_optimizer_has_is_answered(name, option):
+    with pytest.raises(ArgumentError, match=f"has no option {option}"):
+        getattr(gd.optimizers, name)(lr=0.1, **{option: 0.1})
