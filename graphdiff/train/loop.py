@@ -139,7 +139,7 @@ class Loop:
 
     def _take(self, batch: Arrays) -> None:
         if not self._pending:
-            # A step gives every cell a new array and leaves the old one, so this costs nothing.
+            # Held, the old arrays stay as they are; torch then copies what it would write over.
             self._before = [(cell, cell.data) for cell in self.trainer.cells()]
         if self.settings.schedule_by == "step":
             self._schedule(len(self.history.rates))

@@ -43,6 +43,3 @@ class State:
             ):
                 arguments[k] = arguments[k].clone(memory_format=layout)
                 self._made[k] = weakref.ref(arguments[k])
-
-
-__all__ = ["State"]
