@@ -18,21 +18,22 @@ What a picture promises:
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Literal
 
 from graphdiff.draw.picture import Picture
 
 if TYPE_CHECKING:
     from graphdiff.autodiff import Backward
+    from graphdiff.draw.scopes import Names
     from graphdiff.draw.subject import Show, Subject
     from graphdiff.graph import Graph
     from graphdiff.tensor import Tensor
 
 __all__ = ["Picture", "draw"]
 
-Style = Literal["auto", "circuit", "module"]
+Style = Literal["auto", "circuit", "tensor", "overview"]
 _MOST_OPERATIONS = 40  # in a circuit, unless it is asked for
+_MOST_LAYERS = 12  # in the tensor style, unless it is asked for
 
 
 def draw(
@@ -42,9 +43,11 @@ def draw(
     style: Style = "auto",
     show: Show = "forward",
     title: str = "",
-    unfold: bool | str | Collection[str] = (),
+    fold: Names = (),
+    unfold: bool | Names = (),
+    depth: int | None = None,
     local_gradients: bool = False,
-    boxes: int = 60,
+    boxes: int | None = None,
 ) -> Picture:
     """Draw what was computed.
 
@@ -54,50 +57,70 @@ def draw(
             shapes in the place of values.
         gradients: the record of a backward pass through the target, whose gradients are shown.
         style: ``"circuit"`` has a circle for every operation, a value and a gradient on every wire;
-            ``"module"`` has a box for every scope, shapes and gradient norms on the arrows. ``"auto"``
-            takes the first for up to 40 operations on tensors of up to 4 elements.
+            ``"tensor"`` has a box for every layer, shapes and gradient norms on the arrows; ``"overview"``
+            has few boxes: scopes are folded, a layer stands with its activation, and repeated pieces are one
+            box "× 35" with a colour for each. ``"auto"`` takes the first for up to 40 operations on tensors
+            of up to 4 elements, the second for up to 12 layers.
         show: ``"forward"``, the graph that was differentiated; ``"backward"``, the operations that computed
             the gradients, with the forward values that they use; ``"both"``, one beside the other. The
             last two need a record.
         title: a heading.
-        unfold: the names of composites to draw as what they are made of, or ``True`` for all.
+        fold: scopes to draw as one box each: names as pictures show them, paths or glob patterns
+            (``"layer1"``, ``"layer3.*"``).
+        unfold: scopes to draw with all that is inside them, likewise, and the names of composites to draw as
+            what they are made of; ``True`` for all composites.
+        depth: the most levels of scopes.
         local_gradients: in the circuit style, also print the derivative of each operation with respect to
             each operand, at the head of the wire.
-        boxes: in the module style, about how many boxes there may be; more are folded.
+        boxes: the most boxes outside the circuit style, which fold further until they are so few. Without
+            it as many as a page has room for, 24, and up to 60 where folding by scope cannot do with less.
 
     Returns:
         The picture. Nothing is laid out yet.
 
     Raises:
         ArgumentError: a target that is none of these, a record of another graph, or an unknown style,
-            composite or pass.
+            scope, composite or pass.
     """
     from graphdiff.draw.circuit import circuit_of
     from graphdiff.draw.circuit_dot import circuit_dot
+    from graphdiff.draw.folding import folding_of
     from graphdiff.draw.modules import overview_of
     from graphdiff.draw.modules_dot import modules_dot
+    from graphdiff.draw.scopes import asked_for
     from graphdiff.draw.target import subject_of
     from graphdiff.draw.tidying import tidied
     from graphdiff.draw.unfolding import unfold as unfolded
     from graphdiff.errors import ArgumentError
 
-    drawn = tidied(unfolded(subject_of(target, gradients, show), unfold))
+    whole = subject_of(target, gradients, show)
+    asked = asked_for(whole, fold, unfold)
+    drawn = tidied(unfolded(whole, asked.composites))
     if style == "auto":
-        style = "circuit" if _is_small(drawn) else "module"
-    if style == "module":
-        return Picture(modules_dot(overview_of(drawn, boxes), title))
+        style = _style_for(drawn, bool(asked.folded or asked.unfolded or depth is not None), boxes)
+    if style in ("tensor", "overview"):
+        folding = folding_of(asked, depth, boxes, style)
+        overview = overview_of(drawn, folding, roll=style == "overview")
+        return Picture(modules_dot(overview, title), overview)
     if style != "circuit":
-        raise ArgumentError(f"style={style!r} is unknown", fix="use 'auto', 'circuit' or 'module'")
+        raise ArgumentError(
+            f"style={style!r} is unknown", fix="use 'auto', 'circuit', 'tensor' or 'overview'"
+        )
     if local_gradients and drawn.record is None:
         raise ArgumentError(
             "local gradients need a backward pass",
             fix="draw(f, gradients=f.backward(), local_gradients=True)",
         )
-    return Picture(circuit_dot(circuit_of(drawn, local_gradients), title))
+    circuit = circuit_of(drawn, local_gradients)
+    return Picture(circuit_dot(circuit, title), circuit)
 
 
-def _is_small(subject: Subject) -> bool:
+def _style_for(subject: Subject, folded: bool, boxes: int | None) -> Style:
+    from graphdiff.draw.modules import layers_of
     from graphdiff.draw.words import MOST_LISTED
 
     sizes = (item.node.spec.size for item in subject.items)
-    return subject.operations <= _MOST_OPERATIONS and all(size <= MOST_LISTED for size in sizes)
+    if not folded and subject.operations <= _MOST_OPERATIONS and all(size <= MOST_LISTED for size in sizes):
+        return "circuit"
+    few = min(_MOST_LAYERS, boxes or _MOST_LAYERS)
+    return "tensor" if not folded and layers_of(subject) <= few else "overview"

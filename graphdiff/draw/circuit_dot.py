@@ -62,6 +62,7 @@ class _Writer:
         for point in self.circuit.points:
             self.clusters[point.inside].node(
                 point.id,
+                id=point.id,
                 label="",
                 shape="point",
                 width="0.09",
@@ -70,7 +71,11 @@ class _Writer:
             )
         for wire in self.circuit.wires:
             self.clusters[wire.inside].node(
-                wire.id, label=_wire_table(wire), tooltip=markup.tip(wire.tooltip), **_wire_shape(wire)
+                wire.id,
+                id=wire.id,
+                label=_wire_table(wire),
+                tooltip=markup.tip(wire.tooltip),
+                **_wire_shape(wire),
             )
         self._close_clusters()
         self._keep_order()
@@ -114,6 +119,7 @@ class _Writer:
         text = f"<I>{markup.escape(words.subscripted(words.short(end.text, _LABEL)))}</I>"
         self.clusters[end.inside].node(
             end.id,
+            id=end.id,
             label=markup.label(text),
             tooltip=markup.tip(end.tooltip),
             fontcolor=color,
@@ -130,6 +136,7 @@ class _Writer:
             shape = {"shape": "box", "height": "0.42", "margin": "0.12,0.02"}
         self.clusters[operator.inside].node(
             operator.id,
+            id=operator.id,
             label=markup.label(_italic_operands(operator.glyph)),
             fontsize=str({1: 17, 2: 13, 3: 13, 4: 10}.get(length, 12)),
             style="filled" if length <= _CIRCLE and not operator.backward else "rounded,filled",
@@ -156,22 +163,19 @@ class _Writer:
                 self.dot.subgraph(group)
 
     def _connect(self, wire: Wire) -> None:
-        tooltip = markup.tip(wire.tooltip)
+        """An edge on each side of the rule: ``w3-in`` and ``w3-out``."""
         arrow = "normal" if wire.into in ("operator", "result") else "none"
+        start, end = (wire.tail, f"{wire.id}:w"), (f"{wire.id}:e", wire.head)
+        into = {"arrowhead": "none", "headclip": "false", "weight": "8"}
+        out = {"arrowhead": arrow, "tailclip": "false"}
         if wire.backward and self.show == "both":  # drawn from right to left, under the forward pass
-            self.dot.edge(
-                f"{wire.id}:e", wire.tail, arrowhead="none", tailclip="false", weight="8", tooltip=tooltip
-            )
-            if wire.head:
-                self.dot.edge(
-                    wire.head, f"{wire.id}:w", dir="back", arrowtail=arrow, headclip="false", tooltip=tooltip
-                )
-            return
-        self.dot.edge(
-            wire.tail, f"{wire.id}:w", arrowhead="none", headclip="false", weight="8", tooltip=tooltip
-        )
+            start, end = (f"{wire.id}:e", wire.tail), (wire.head, f"{wire.id}:w")
+            into = {"arrowhead": "none", "tailclip": "false", "weight": "8"}
+            out = {"dir": "back", "arrowtail": arrow, "headclip": "false"}
+        tooltip = markup.tip(wire.tooltip)
+        self.dot.edge(*start, **into, tooltip=tooltip, id=f"{wire.id}-in")
         if wire.head:
-            self.dot.edge(f"{wire.id}:e", wire.head, arrowhead=arrow, tailclip="false", tooltip=tooltip)
+            self.dot.edge(*end, **out, tooltip=tooltip, id=f"{wire.id}-out")
 
     def _connect_passes(self) -> None:
         for end, operator in self.circuit.loans:

@@ -1,8 +1,11 @@
-"""The module view: a box per scope, what flows between boxes, and how large the gradients are."""
+"""The module view: a box per layer or scope, what flows between boxes, and how large the gradients are.
+
+This is what every output is made from: DOT, JSON, Mermaid and HTML read an :class:`Overview` and need to
+know nothing of graphs. Ids are the names of DOT nodes and of the elements of an SVG.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -10,17 +13,19 @@ from typing import Literal
 import numpy as np
 
 from graphdiff.draw import words
-from graphdiff.draw.folding import Group, fold
+from graphdiff.draw.folding import Folding, Group, fold
+from graphdiff.draw.kinds import counted, kinds, listing
+from graphdiff.draw.links import Flow, flows
+from graphdiff.draw.rolling import rolled
 from graphdiff.draw.subject import Array, Item, Subject
 from graphdiff.draw.tidying import tidied
 
-BUDGET = 60
 _MOST_ENDS = 12  # inputs, or results, shown one by one
-_MOST_LINKS = 3  # tensors between two boxes shown one by one
-_MOST_KINDS = 4
-_PLUMBING = {"transpose", "reshape", "broadcast_to", "cast", "identity", "expand_dims", "squeeze", "moveaxis"}
+_LONGEST_STRIP = 40
+TITLE_LENGTH = 28
+_MOST_TOLD = 6  # operations without a scope that are told by their kinds
 
-Fill = Literal["plain", "input", "result", "backward"]
+Fill = Literal["plain", "input", "result", "backward", "update"]
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,41 @@ class Norm:
 
 
 @dataclass(frozen=True)
+class Repeat:
+    """That a box stands for equal pieces.
+
+    Attributes:
+        count: how many.
+        beside: they stand side by side; else one after the other.
+        weights: "distinct", "shared" or "partly shared"; "" where there are none.
+        of: what the strip shows: "‖∇W‖", the gradient of the weights, or "‖∇out‖", that of the result.
+        strip: one norm for each piece, or for pieces at even distances where they are many.
+        ends: what the first and the last piece are called.
+    """
+
+    count: int
+    beside: bool
+    weights: str
+    of: str
+    strip: tuple[Norm, ...]
+    ends: tuple[str, str]
+
+
+@dataclass(frozen=True)
 class Box:
-    """A box: title and kind, and under them the parameters of it, if it has any."""
+    """A box: title and kind, and under them the parameters of it, if it has any.
+
+    Attributes:
+        id: the name of the DOT node and the id of the SVG element.
+        scope: the dotted path of the module it is, "" for operations of none.
+        around: the scopes around it, drawn as frames.
+        kind: what it does.
+        fill: what part of the picture it is.
+        members: the operations (or leaves) in it, as numbers of ``Overview.subject.items``.
+        parameters: how many numbers are trained in it.
+        gradient: the size of the gradient of its parameters, if it has any.
+        repeat: where it stands for several equal pieces.
+    """
 
     id: str
     around: tuple[str, ...]
@@ -48,22 +86,36 @@ class Box:
     fill: Fill = "plain"
     parameters: int = 0
     gradient: Norm | None = None
+    scope: str = ""
+    members: tuple[int, ...] = ()
+    repeat: Repeat | None = None
 
 
 @dataclass(frozen=True)
 class Link:
-    """What flows from one box to another; a gradient flows back where ``gradient`` is known."""
+    """What flows from one box to another; a gradient flows back where ``gradient`` is known.
+
+    Attributes:
+        id: the id of the SVG element.
+        tail, head: ids of boxes.
+        text: the shape of what flows, or how many tensors.
+        backward: what flows is of the backward pass.
+        tensors: what flows, as numbers of ``Overview.subject.items``.
+    """
 
     tail: str
     head: str
     text: str
     gradient: Norm | None
     backward: bool
+    id: str = ""
+    tensors: tuple[int, ...] = ()
 
 
 @dataclass
 class Overview:
-    """All that the module style shows."""
+    """All that the tensor style and the overview show: boxes in topological order, links between them, and
+    facts for the heading."""
 
     subject: Subject
     boxes: list[Box] = field(default_factory=list)
@@ -71,15 +123,25 @@ class Overview:
     facts: list[str] = field(default_factory=list)
 
 
-def overview_of(subject: Subject, budget: int = BUDGET) -> Overview:
-    """The overview of a subject in at most ``budget`` boxes, or a few more where it is very small."""
-    overview = _Builder(tidied(subject, views_of_parameters=True), budget).build()
+def overview_of(subject: Subject, folding: Folding, roll: bool = True) -> Overview:
+    """The overview of a subject in at most ``folding.room`` boxes, or a few more where that is very small.
+
+    ``roll``: show layers together with their activations, and repeats as one box.
+    """
+    overview = _Builder(tidied(subject, views_of_parameters=True), folding, roll).build()
     overview.boxes = _told_apart(overview.boxes)
+    overview.links = [replace(link, id=f"e{n}") for n, link in enumerate(overview.links)]
     return overview
 
 
+def layers_of(subject: Subject) -> int:
+    """How many boxes the tensor style has for a subject, without inputs and results."""
+    most = len(subject.items)
+    return len(fold(tidied(subject, views_of_parameters=True), Folding(most, most)))
+
+
 class _Builder:
-    def __init__(self, subject: Subject, budget: int) -> None:
+    def __init__(self, subject: Subject, folding: Folding, roll: bool) -> None:
         self.subject = subject
         self.items = subject.items
         self.overview = Overview(subject)
@@ -88,10 +150,12 @@ class _Builder:
         self.data = self._fed()
         leaves = [i for i in range(len(self.items)) if self._is_shown_leaf(i)]
         self.names = self._names(leaves)
-        room = budget - min(len(subject.outputs), _MOST_ENDS)
+        room = folding.room - min(len(subject.outputs), _MOST_ENDS)
         many = len(leaves) > _MOST_ENDS
-        self.groups = fold(subject, max(1, room // 2 if many else room - len(leaves)))
-        self.leaves = self._bundles(leaves) if many else [(i,) for i in leaves]
+        room = max(1, room // 2 if many else room - len(leaves))
+        folding = replace(folding, room=room, page=min(folding.page, room))
+        self.groups = fold(subject, folding, *[rolled] * roll)
+        self.leaves = self._bundles(leaves, many)
 
     def build(self) -> Overview:
         self._add_leaves()
@@ -102,7 +166,7 @@ class _Builder:
             self.overview.boxes.append(self._box(f"b{number}", group))
         self._add_links()
         self._add_results()
-        self.overview.facts = self._facts()
+        self.overview.facts += self._facts()
         return self.overview
 
     # Leaves
@@ -128,7 +192,7 @@ class _Builder:
                     data.add(i)
                 continue
             meets_data = any(k in data for k in item.inputs)
-            if not item.backward and not (meets_data and item.node.scope):
+            if item.stage == "forward" and not (meets_data and item.node.scope):
                 for k in filter(self._is_array, item.inputs):
                     label = meets_data and self.items[k].node.spec.dtype.is_integer
                     found.setdefault(k, "labels" if label else "input")
@@ -149,13 +213,15 @@ class _Builder:
                 names[i] = word if len(alike) == 1 else f"{word}{n}"
         return names
 
-    def _bundles(self, leaves: Sequence[int]) -> list[tuple[int, ...]]:
-        """Leaves that the same box uses first, together."""
+    def _bundles(self, leaves: Sequence[int], many: bool) -> list[tuple[int, ...]]:
+        """Leaves that the same box uses first, together: where they are many in all, or feed equal pieces."""
         box = {i: number for number, group in enumerate(self.groups) for i in group.members}
-        found: dict[int, list[int]] = {}
+        found: dict[tuple[int, int], list[int]] = {}
         for i in leaves:
-            found.setdefault(min((box[user] for user, _ in self.subject.users[i]), default=-1), []).append(i)
-        return [tuple(found[number]) for number in sorted(found)]
+            first = min((box[user] for user, _ in self.subject.users[i]), default=-1)
+            together = many or (first >= 0 and self.groups[first].instances and not self.items[i].node.name)
+            found.setdefault((first, -1 if together else i), []).append(i)
+        return [tuple(found[key]) for key in (sorted(found) if many else found)]
 
     def _add_leaves(self) -> None:
         for members in self.leaves:
@@ -163,11 +229,11 @@ class _Builder:
             title = self.names[members[0]]
             kind: str = items[0].node.role if items[0].node.name else ""
             if len(members) > 1:
-                title, kind = f"{len(members):,} inputs", _listing([self.names[i] for i in members])
+                title, kind = f"{len(members):,} inputs", listing([self.names[i] for i in members])
             self.home.update(dict.fromkeys(members, f"n{members[0]}"))
             fill: Fill = "backward" if items[0].backward else "input"
             tooltip = f"{title}: {words.spec(items[0].node.spec)}" if len(members) == 1 else title
-            self.overview.boxes.append(Box(f"n{members[0]}", (), title, kind, tooltip, fill))
+            self.overview.boxes.append(Box(f"n{members[0]}", (), title, kind, tooltip, fill, members=members))
 
     # Boxes
 
@@ -175,13 +241,14 @@ class _Builder:
         items = [self.items[i] for i in group.members]
         names = [item.node.primitive.name for item in items if item.node.primitive]
         parameters = self._parameters(group.members)
-        if items[0].backward and self.subject.show == "both":  # they are the forward boxes'
+        if items[0].stage != "forward" and self.subject.show == "both":  # they are the forward boxes'
             parameters = []
         title, kind = self._title(group, items, names)
-        fill: Fill = "backward" if all(item.backward for item in items) else "plain"
-        if group.members[-1] in self.results:
-            title = self.results[group.members[-1]]
-            fill, kind = "result", f"{names[-1]}{_value(items[-1])}"
+        fill = self._fill(items)
+        result = next((self.results[i] for i in group.members if i in self.results), "")
+        if result:
+            fill, title = "result", result
+            kind = f"{kinds(group.members, self.items)}{_value(items[-1])}"
         return Box(
             id,
             group.around,
@@ -191,18 +258,63 @@ class _Builder:
             fill,
             sum(p.node.spec.size for p in parameters),
             self._norm([p.gradient for p in parameters]) if parameters and self.forward else None,
+            ".".join(group.scope),
+            group.members,
+            self._repeat(group) if group.instances else None,
         )
 
+    def _fill(self, items: Sequence[Item]) -> Fill:
+        stages = {item.stage for item in items}
+        return "plain" if "forward" in stages else "backward" if "backward" in stages else "update"
+
     def _title(self, group: Group, items: Sequence[Item], names: Sequence[str]) -> tuple[str, str]:
+        piece = group.instances[0] if group.instances else group.members
         if group.scope:
             mark = "∂ " if items[0].backward and not self.forward else ""
-            return mark + group.scope[-1], _kinds(names)
-        if len(items) > 1:
-            return f"{len(items):,} operations", _counted(names)
+            name = group.scope[-1]
+            if group.last and group.last != group.scope:
+                name = f"{name} … {group.last[-1]}"
+            return mark + name, kinds(piece, self.items)
+        if len(piece) > 1:
+            return self._untitled(group, piece)
         node = items[0].node
         assert node.primitive is not None
         symbol = words.clean(node.primitive.symbol)
         return node.name or names[0], names[0] if node.name else symbol if symbol != names[0] else ""
+
+    def _untitled(self, group: Group, piece: Sequence[int]) -> tuple[str, str]:
+        """What operations without a scope are called: what they do, else how many they are."""
+        names = [p.name for i in piece if (p := self.items[i].node.primitive)]
+        if len(piece) > _MOST_TOLD:
+            return f"{len(piece):,} operations", counted(names)
+        told = kinds(piece, self.items)
+        return (told, "") if len(told) <= TITLE_LENGTH else (f"{len(piece)} operations", told)
+
+    def _repeat(self, group: Group) -> Repeat:
+        count = len(group.instances)
+        step = -(-count // _LONGEST_STRIP)
+        shown = group.instances[::step]
+        sets = [frozenset(p.node.id for p in self._parameters(piece)) for piece in group.instances]
+        together = len(frozenset().union(*sets))
+        weights = "shared" if len(set(sets)) == 1 else "partly shared"
+        if together == sum(map(len, sets)):
+            weights = "distinct"
+        own = weights == "distinct" and together > 0
+        strip = [self._piece_norm(piece, own) for piece in (shown if self.forward else ())]
+        named = bool(group.last) and group.last != group.scope
+        return Repeat(
+            count,
+            group.beside,
+            weights if together else "",
+            "‖∇W‖" if own else "‖∇out‖",
+            tuple(strip),
+            (group.scope[-1], group.last[-1]) if named else ("1", str(count)),
+        )
+
+    def _piece_norm(self, piece: Sequence[int], own: bool) -> Norm:
+        """Of the gradient of a piece's own weights, else of what it gives."""
+        weights = [p.gradient for p in self._parameters(piece)]
+        return self._norm(weights if own else [self.items[piece[-1]].gradient])
 
     def _parameters(self, members: Iterable[int]) -> list[Item]:
         found = dict.fromkeys(k for i in members for k in self.items[i].inputs)
@@ -220,25 +332,34 @@ class _Builder:
     # Results
 
     def _results(self) -> dict[int, str]:
-        """The results that are an operation in a box of its own, which then is the result's box."""
-        alone = {g.members[0] for g in self.groups if len(g.members) == 1 and not g.around and not g.scope}
+        """The results that are the last operation of a box outside all scopes, which then is the result's."""
+        last = {g.members[-1]: g for g in self.groups if not g.around and not g.scope and not g.instances}
         used = [i for i, _ in self.subject.outputs]
         return {
             i: self._result_title(i, label)
             for i, label in self.subject.outputs
-            if i in alone and used.count(i) == 1 and not self.items[i].backward
+            if i in last
+            and used.count(i) == 1
+            and self.items[i].stage == "forward"
+            and not self._is_used_elsewhere(last[i])
         }
 
+    def _is_used_elsewhere(self, group: Group) -> bool:
+        """Whether more than the last value of a group leaves it."""
+        inside = set(group.members)
+        return any(user not in inside for i in group.members[:-1] for user, _ in self.subject.users[i])
+
     def _result_title(self, i: int, label: str) -> str:
-        if self.items[i].node.name or self.items[i].backward or self.items[i].node.primitive is None:
+        item = self.items[i]
+        if item.node.name or item.stage != "forward" or item.node.primitive is None:
             return label
-        loss = self.subject.record is not None and self.items[i].node.spec.size == 1
+        loss = self.subject.record is not None and item.node.spec.size == 1
         return "loss" if loss else "output" if len(self.subject.outputs) == 1 else label
 
     def _add_results(self) -> None:
         others = [(i, label) for i, label in self.subject.outputs if i not in self.results]
         if len(others) > _MOST_ENDS:
-            kind = _listing([label for _, label in others])
+            kind = listing([label for _, label in others])
             self.overview.boxes.append(Box("out", (), f"{len(others):,} results", kind, "results", "result"))
             for home in dict.fromkeys(self.home[i] for i, _ in others if i in self.home):
                 self.overview.links.append(Link(home, "out", "", None, False))
@@ -248,34 +369,29 @@ class _Builder:
             title = self._result_title(i, label)
             kind = _value(item).removeprefix(" = ") or words.shape(item.node.spec.shape)
             tooltip = f"{title}: {words.spec(item.node.spec)}"
-            self.overview.boxes.append(Box(f"out{number}", (), title, kind, tooltip, "result"))
+            self.overview.boxes.append(Box(f"out{number}", (), title, kind, tooltip, "result", members=(i,)))
             if i in self.home:
-                self.overview.links.append(self._link(self.home[i], f"out{number}", {i: []}))
+                self.overview.links.append(self._link(Flow(self.home[i], f"out{number}", {i: []})))
 
     # Links
 
     def _add_links(self) -> None:
-        flows: dict[tuple[str, str], dict[int, list[tuple[int, int]]]] = {}
-        for i in range(len(self.items)):
-            for user, argnum in self.subject.users[i]:
-                tail, head = self.home.get(i), self.home[user]
-                if tail is not None and tail != head:
-                    flows.setdefault((tail, head), {}).setdefault(i, []).append((user, argnum))
         bundles = {f"n{members[0]}" for members in self.leaves if len(members) > 1}
-        for (tail, head), tensors in flows.items():
-            if len(tensors) > _MOST_LINKS or (tail in bundles and len(tensors) > 1):
-                self.overview.links.append(self._link(tail, head, tensors))
-            else:
-                self.overview.links += [self._link(tail, head, {i: uses}) for i, uses in tensors.items()]
+        found, hidden = flows(self.subject, self.home, bundles)
+        self.overview.links += [self._link(flow) for flow in found]
+        if hidden:
+            self.overview.facts.append(f"{words.plural(hidden, 'arrow')} that others imply not drawn")
 
-    def _link(self, tail: str, head: str, tensors: dict[int, list[tuple[int, int]]]) -> Link:
+    def _link(self, flow: Flow) -> Link:
+        tensors = flow.tensors
         first = self.items[next(iter(tensors))]
         shape = first.node.spec.shape
         text = f"{len(tensors)} tensors" if len(tensors) > 1 else words.shape(shape) if shape else ""
         gradient = None
         if self.subject.record is not None and self.forward and first.node.role != "constant":
             gradient = self._norm([self._gradient(i, uses) for i, uses in tensors.items()])
-        return Link(tail, head, text, gradient, first.backward and not self.forward)
+        back = first.backward and not self.forward
+        return Link(flow.tail, flow.head, text, gradient, back, tensors=tuple(tensors))
 
     def _gradient(self, i: int, uses: Sequence[tuple[int, int]]) -> Array | None:
         """What the uses passed back; all that arrived where there are no others."""
@@ -330,24 +446,8 @@ def _value(item: Item) -> str:
     return f" = {words.exact(np.ravel(item.value)[0], 4)}"
 
 
-def _kinds(names: Sequence[str]) -> str:
-    """What a box does, without repeats and without mere rearrangement."""
-    kinds = list(dict.fromkeys(name for name in names if name not in _PLUMBING)) or list(dict.fromkeys(names))
-    return _listing(kinds, " • ", _MOST_KINDS)
-
-
-def _counted(names: Sequence[str]) -> str:
-    common = [f"{name} × {n:,}" for name, n in Counter(names).most_common()]
-    return _listing(common, " • ", 3)
-
-
-def _listing(texts: Sequence[str], between: str = ", ", most: int = 3) -> str:
-    shown = [words.short(text, 24) for text in texts[:most]]
-    return between.join(shown + ["…"] * (len(texts) > most))
-
-
 def _tooltip(group: Group, items: Sequence[Item], names: Sequence[str]) -> str:
     where = ".".join(group.scope or group.around)
-    what = f"{words.plural(len(items), 'operation')}: {_listing(names, ', ', 8)}"
+    what = f"{words.plural(len(items), 'operation')}: {listing(names, ', ', 8)}"
     source = items[-1].node.source.replace("\\", "/").rpartition("/")[2]
     return " · ".join(filter(None, (where, what, source)))

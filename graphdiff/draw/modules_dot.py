@@ -1,4 +1,4 @@
-"""The module style: boxes by scope from top to bottom, shapes in green, gradient norms on a colour scale."""
+"""Tensor style and overview: boxes from top to bottom, shapes in green, gradient norms on a colour scale."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import itertools
 from typing import TYPE_CHECKING
 
 from graphdiff.draw import markup, palette, words
-from graphdiff.draw.modules import Box, Link, Norm, Overview
+from graphdiff.draw.modules import TITLE_LENGTH, Box, Link, Norm, Overview, Repeat
 
 if TYPE_CHECKING:
     import graphviz
 
 _GRAPH = {
     "rankdir": "TB",
-    "ranksep": "0.28",
+    "ranksep": "0.25",
     "nodesep": "0.3",
     "pad": "0.2",
     "fontsize": "12",
@@ -28,7 +28,9 @@ _FILLS = {
     "input": palette.INPUT_FILL,
     "result": palette.RESULT_FILL,
     "backward": palette.BACKWARD,
+    "update": palette.UPDATE,
 }
+_STRIP = 150  # the width of a strip in points
 
 
 def modules_dot(overview: Overview, title: str = "") -> str:
@@ -68,7 +70,7 @@ def _write_boxes(dot: graphviz.Digraph, overview: Overview) -> None:
         for n in range(1, len(box.around) + 1):
             if box.around[:n] not in clusters:
                 clusters[box.around[:n]] = _cluster(len(clusters), box.around[:n])
-        clusters[box.around].node(box.id, label=_table(box), tooltip=markup.tip(box.tooltip))
+        clusters[box.around].node(box.id, label=_table(box), tooltip=markup.tip(box.tooltip), id=box.id)
     for path in sorted(clusters, key=len, reverse=True):
         if path:
             clusters[path[:-1]].subgraph(clusters[path])
@@ -77,6 +79,7 @@ def _write_boxes(dot: graphviz.Digraph, overview: Overview) -> None:
 def _cluster(number: int, path: tuple[str, ...]) -> graphviz.Digraph:
     return markup.cluster(
         str(number),
+        id=f"s{number}",
         label=markup.label(f"<B>{markup.escape(words.short(path[-1], 32))}</B>"),
         labeljust="l",
         style="rounded,filled",
@@ -88,20 +91,53 @@ def _cluster(number: int, path: tuple[str, ...]) -> graphviz.Digraph:
 
 
 def _table(box: Box) -> str:
-    title = markup.font(f"<B>{markup.escape(words.short(box.title, 28))}</B>", size=12)
-    kind = markup.font(markup.escape(words.short(box.kind, 48)), palette.GREY, 10)
-    rows = [
-        markup.row(markup.cell(title, ALIGN="LEFT", WIDTH=90), markup.cell(kind, ALIGN="RIGHT", WIDTH=120))
-    ]
+    rows = [_title_row(box)]
     if box.parameters:
-        count = markup.font(f"{words.count(box.parameters)} params", palette.GREY, 10)
+        told = f"{words.count(box.parameters)} params"
+        if box.repeat and box.repeat.weights:
+            told += f", {box.repeat.weights}"
         chip = markup.cell(_chips(box.gradient) if box.gradient else "", ALIGN="RIGHT")
-        rows.append(markup.row(markup.cell(count, ALIGN="LEFT"), chip))
+        rows.append(markup.row(markup.cell(markup.font(told, palette.GREY, 10), ALIGN="LEFT"), chip))
+    if box.repeat:
+        rows += _strip(box.repeat)
     return markup.label(
         markup.table(
             *rows, BORDER=1, CELLPADDING=4, STYLE="ROUNDED", COLOR=palette.BOX_EDGE, BGCOLOR=_FILLS[box.fill]
         )
     )
+
+
+def _title_row(box: Box) -> str:
+    title = markup.font(f"<B>{markup.escape(words.short(box.title, TITLE_LENGTH))}</B>", size=12)
+    if not box.kind and not box.repeat:
+        return markup.row(markup.cell(title, ALIGN="LEFT", WIDTH=60))
+    kind = markup.font(markup.escape(words.short(box.kind, 64)), palette.GREY, 10)
+    if box.repeat:
+        kind += markup.font(f"{markup.BLANK}{markup.BLANK}<B>× {box.repeat.count:,}</B>", size=12)
+    return markup.row(markup.cell(title, ALIGN="LEFT", WIDTH=70), markup.cell(kind, ALIGN="RIGHT", WIDTH=120))
+
+
+def _strip(repeat: Repeat) -> list[str]:
+    """One colour for each piece, in order, where any gradient is known."""
+    if not any(norm.state == "known" for norm in repeat.strip):
+        return []
+    between = "," if repeat.beside else " →"
+    text = f"{repeat.of} {words.short(repeat.ends[0], 8)}{between} {words.short(repeat.ends[1], 8)}"
+    width = _STRIP // len(repeat.strip)
+    cells = [
+        markup.cell(BGCOLOR=_colour(norm), WIDTH=width, HEIGHT=12, FIXEDSIZE="TRUE") for norm in repeat.strip
+    ]
+    strip = markup.table(markup.row(*cells), CELLSPACING=1)
+    return [
+        markup.row(
+            markup.cell(markup.font(markup.escape(text), palette.GREY, 10), ALIGN="LEFT"),
+            markup.cell(strip, ALIGN="RIGHT"),
+        )
+    ]
+
+
+def _colour(norm: Norm) -> str:
+    return palette.of_norm(norm.value) if norm.state == "known" else palette.EMPTY
 
 
 def _chips(gradient: Norm) -> str:
@@ -123,19 +159,28 @@ def _chip(gradient: Norm, prefix: str = "") -> str:
 
 def _write_link(dot: graphviz.Digraph, link: Link, straight: bool = False) -> None:
     ahead = palette.GRADIENT if link.backward else palette.VALUE
-    rows = []
+    cells = []
     if link.text:
-        rows.append(_beside(markup.cell(markup.font(link.text, ahead, 10), ALIGN="LEFT")))
+        cells.append(markup.cell(markup.font(link.text, ahead, 10), ALIGN="LEFT"))
     if link.gradient is not None:
-        rows.append(_beside(_chip(link.gradient, "‖∇‖ ")))
+        cells += [markup.cell(WIDTH=1)] * bool(cells)
+        cells.append(_chip(link.gradient, "‖∇‖ "))
     flows = {"color": ahead}
     if link.gradient is not None and link.gradient.state == "known":
         back = palette.of_line(palette.of_norm(link.gradient.value))
         flows = {"color": f"{ahead}:{back}", "dir": "both", "arrowhead": "normal", "arrowtail": "normal"}
-    label = markup.label(markup.table(*rows, CELLSPACING=2, CELLPADDING=1)) if rows else None
+    label = markup.label(_beside(cells)) if cells else None
     if straight:
         flows["weight"] = "8"
-    dot.edge(link.tail, link.head, label=label, tooltip=markup.tip(link.text), labeltooltip=" ", **flows)
+    dot.edge(
+        link.tail,
+        link.head,
+        label=label,
+        tooltip=markup.tip(link.text),
+        labeltooltip=" ",
+        id=link.id,
+        **flows,
+    )
 
 
 def _skips(link: Link, overview: Overview) -> bool:
@@ -144,8 +189,10 @@ def _skips(link: Link, overview: Overview) -> bool:
     return branches and sum(other.head == link.head for other in overview.links) > 1
 
 
-def _beside(cell: str) -> str:
-    return markup.row(markup.cell(WIDTH=6), cell)
+def _beside(cells: list[str]) -> str:
+    """A label that stands a little away from its arrow."""
+    space = markup.cell(WIDTH=6)
+    return markup.table(markup.row(space, *cells), CELLSPACING=2, CELLPADDING=1)
 
 
 def _write_legend(dot: graphviz.Digraph, overview: Overview) -> None:

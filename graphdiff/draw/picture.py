@@ -6,10 +6,14 @@ import contextlib
 import os
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphdiff.draw import layout
 from graphdiff.errors import DrawingError
+
+if TYPE_CHECKING:
+    from graphdiff.draw.circuit import Circuit
+    from graphdiff.draw.modules import Overview
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot")
 
@@ -22,10 +26,12 @@ class Picture:
 
     Attributes:
         dot: the picture as DOT text, the same every time for the same graph; needs no layout engine.
+        view: what the picture shows, for outputs that are made without DOT; ids are those of its SVG.
     """
 
-    def __init__(self, dot: str) -> None:
+    def __init__(self, dot: str, view: Overview | Circuit | None = None) -> None:
         self.dot = dot
+        self.view = view
         self._rendered: dict[tuple[str, int | None], bytes] = {}
 
     @property

@@ -21,6 +21,7 @@ from graphdiff.graph import Graph, Node
 from graphdiff.tensor import Tensor
 
 Show = Literal["forward", "backward", "both"]
+Stage = Literal["forward", "backward", "update"]
 Array = np.ndarray[Any, Any]
 UNNAMED = "f"
 
@@ -46,6 +47,13 @@ class Item:
     backward: bool = False
     inside: tuple[int, ...] = ()
     view: Tensor | None = None
+
+    @property
+    def stage(self) -> Stage:
+        """The part of a training step that it belongs to."""
+        if self.backward:
+            return "backward"
+        return "update" if self.node.role == "update" else "forward"
 
     @property
     def shown(self) -> Tensor | None:

@@ -10,33 +10,18 @@ from graphdiff.autodiff.record import Backward
 from graphdiff.autodiff.reverse import backward
 from graphdiff.autodiff.walk import ancestors, node_of
 from graphdiff.draw.subject import Item, Subject
-from graphdiff.errors import ArgumentError, GradientError
+from graphdiff.errors import GradientError
 from graphdiff.primitive import Composite
 from graphdiff.tensor import Tensor, abstract, leaf
 
 
-def unfold(subject: Subject, which: bool | str | Collection[str]) -> Subject:
+def unfold(subject: Subject, which: bool | Collection[str]) -> Subject:
     """The subject with composites replaced by what they are made of, and those inside them too.
 
     Args:
         which: the names of the composites, or ``True`` for all.
-
-    Raises:
-        ArgumentError: a name that no operation of the subject has, or one that is no composite.
     """
-    names = {which} if isinstance(which, str) else which
-    if not isinstance(names, bool):
-        _check(subject, names)
-    return _Unfolding(subject, names).run() if names else subject
-
-
-def _check(subject: Subject, names: Collection[str]) -> None:
-    found = {p.name: p for item in subject.items if (p := item.node.primitive)}
-    composites = sorted(name for name, p in found.items() if isinstance(p, Composite))
-    for name in names:
-        if name not in composites:
-            what = "is no composite" if name in found else "is not in this graph"
-            raise ArgumentError(f"{name!r} {what}", fix=f"composites here: {', '.join(composites) or 'none'}")
+    return _Unfolding(subject, which).run() if which else subject
 
 
 class _Unfolding:

@@ -84,7 +84,7 @@ def test_unfolding_works_without_gradients_without_values_and_within(neuron: Bac
 
 
 def test_what_cannot_be_unfolded_is_named(circuit: Backward) -> None:
-    with pytest.raises(ArgumentError, match="'sigmoid' is not in this graph"):
+    with pytest.raises(ArgumentError, match="'sigmoid' names no scope or composite"):
         draw(circuit, unfold="sigmoid")
     with pytest.raises(ArgumentError, match="'add' is no composite"):
         draw(circuit, unfold="add")
@@ -339,7 +339,7 @@ def test_auto_takes_the_style_that_fits() -> None:
     assert "rankdir=LR" in draw(y, style="circuit").dot
     assert "rankdir=TB" in draw(gd.exp(gd.variable([1.0] * 5))).dot
     assert "rankdir=LR" in draw(gd.exp(gd.variable([1.0] * 4))).dot
-    assert "rankdir=TB" in draw(gd.exp(x), style="module").dot
+    assert "rankdir=TB" in draw(gd.exp(x), style="overview").dot
 
 
 @st.composite
@@ -358,7 +358,7 @@ def computations(data: st.DrawFn) -> gd.Tensor:
 def test_random_graphs_are_drawn(f: gd.Tensor, show: str, unfold: bool, local: bool) -> None:
     back = f.backward()
     local = local and show == "forward"
-    for style in ("circuit", "module"):
+    for style in ("circuit", "tensor", "overview"):
         picture = draw(back, show=show, unfold=unfold, local_gradients=local, style=style)
         assert layout.render(picture.dot, "svg").startswith(b"<?xml")
         assert picture.dot == draw(back, show=show, unfold=unfold, local_gradients=local, style=style).dot

@@ -1,0 +1,297 @@
+"""Fewer boxes that tell the same: a layer with the activation behind it, and repeated pieces as one box.
+
+Pieces repeat where they compute the same with the same shapes, one taking what the one before it gives, or
+side by side between the same neighbours. Their weights may be distinct or shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from graphdiff.draw.folding import Group, tangled
+from graphdiff.draw.subject import Subject
+
+_MOST_FUSED = 6
+_LONGEST_PERIOD = 24
+_LEAST_REPEATS = 3  # of operations that no scope holds together
+
+
+def rolled(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
+    """The groups with layers and activations together, and with repeats as one group each."""
+    groups = _periods(subject, [_visits(subject, group) for group in groups])
+    groups = _fused(subject, groups)
+    groups = _untangled(subject, groups, _chains(subject, groups))
+    return _untangled(subject, groups, _rows(subject, groups))
+
+
+def _untangled(subject: Subject, before: Sequence[Group], after: Sequence[Group]) -> Sequence[Group]:
+    """What was rolled up, but for groups that would then lie on a cycle."""
+    owner: dict[int, Hashable] = {i: k for k, group in enumerate(after) for i in group.members}
+    caught = tangled(subject, owner)
+    if not caught:
+        return after
+    kept = [group for k, group in enumerate(after) if k not in caught]
+    held = {i for group in kept for i in group.members}
+    return sorted([*kept, *(g for g in before if g.members[0] not in held)], key=lambda g: g.members[0])
+
+
+class _Neighbours:
+    """Which groups give to a group, and which take from it. Leaves are neighbours, but for parameters."""
+
+    def __init__(self, subject: Subject, groups: Sequence[Group]) -> None:
+        self.before: list[dict[int, None]] = [{} for _ in groups]
+        self.after: list[dict[int, None]] = [{} for _ in groups]
+        owner = {i: k for k, group in enumerate(groups) for i in group.members}
+        for k, group in enumerate(groups):
+            for i in group.members:
+                for operand in subject.items[i].inputs:
+                    other = owner.get(operand)
+                    if other is None and subject.items[operand].node.role != "parameter":
+                        self.before[k][-1 - operand] = None
+                    elif other is not None and other != k:
+                        self.before[k][other] = None
+                        self.after[other][k] = None
+
+    def follows(self, one: int, other: int) -> bool:
+        """Whether ``other`` takes from ``one`` alone, and ``one`` gives to ``other`` alone."""
+        return list(self.before[other]) == [one] and list(self.after[one]) == [other]
+
+
+# A layer and its activation
+
+
+def _fused(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
+    """Each layer together with what follows it and has no matrix of its own, or with a view before it."""
+    near = _Neighbours(subject, groups)
+    results = {i for i, _ in subject.outputs}
+    home = list(range(len(groups)))
+    size = [1] * len(groups)
+
+    def may_join(one: int, other: int) -> bool:
+        return (
+            near.follows(one, other)
+            and groups[one].around == groups[other].around
+            and size[home[one]] < _MOST_FUSED
+            and not results & set(groups[one].members)
+            and _is_flat(subject, groups[one])
+            and _is_flat(subject, groups[other])
+            and not (groups[home[one]].scope and _is_total(subject, groups[other]))
+        )
+
+    for k, group in enumerate(groups):
+        for one in near.before[k]:
+            if one < 0 or not may_join(one, k):
+                continue
+            first = groups[home[one]]
+            opens = (
+                size[home[one]] == 1
+                and not _is_heavy(subject, first)
+                and not near.before[one].keys() - {i for i in near.before[one] if i >= 0}
+            )
+            if not _is_heavy(subject, group) or opens:
+                home[k] = home[one]
+                size[home[k]] += 1
+    joined: dict[int, list[Group]] = {}
+    for k, group in enumerate(groups):
+        joined.setdefault(home[k], []).append(group)
+    return [_join(subject, parts) for parts in joined.values()]
+
+
+def _join(subject: Subject, parts: Sequence[Group]) -> Group:
+    if len(parts) == 1:
+        return parts[0]
+    main = next((g for g in parts if _is_heavy(subject, g)), next((g for g in parts if g.scope), parts[0]))
+    return replace(main, members=tuple(i for part in parts for i in part.members))
+
+
+def _is_flat(subject: Subject, group: Group) -> bool:
+    """Whether a group is one layer of the forward pass, with nothing folded inside."""
+    depth = len(group.scope or group.around)
+    items = (subject.items[i] for i in group.members)
+    return not group.instances and all(
+        item.stage == "forward" and item.node.scope.count(".") < max(depth, 1) for item in items
+    )
+
+
+def _is_total(subject: Subject, group: Group) -> bool:
+    """Whether a group gives one number, such as a loss, which is no part of a layer."""
+    return subject.items[group.members[-1]].node.spec.ndim == 0
+
+
+def _is_heavy(subject: Subject, group: Group) -> bool:
+    """Whether a matrix or a filter of its own is at work in it."""
+    operands = (subject.items[k].node for i in group.members for k in subject.items[i].inputs)
+    return any(node.role == "parameter" and node.spec.ndim > 1 for node in operands)
+
+
+# Repeats
+
+
+class _Structure:
+    """What an operation does, and what pieces of a graph do, in a form that equal ones share."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.items = subject.items
+
+    def kind(self, i: int, loosely: bool = False) -> Hashable:
+        """The operation, its parameters unless ``loosely``, and its specs."""
+        node = self.items[i].node
+        params = "" if loosely else repr(node.params)
+        return node.primitive, params, node.spec, tuple(self.items[k].node.spec for k in self.items[i].inputs)
+
+    def of(self, members: Sequence[int], loosely: bool = False) -> Hashable:
+        place = {i: k for k, i in enumerate(members)}
+        return tuple(
+            (self.kind(i, loosely), tuple(place.get(k, -1) for k in self.items[i].inputs)) for i in members
+        )
+
+    def gives(self, one: Sequence[int], other: Sequence[int]) -> bool:
+        """Whether a piece takes what another gives."""
+        there = set(one)
+        return any(k in there for i in other for k in self.items[i].inputs)
+
+
+def _periods(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
+    """Stretches of single operations that compute the same again and again, as one group each."""
+    found: list[Group] = []
+    for stretch in _stretches(subject, groups):
+        found += stretch if len(stretch) < _LEAST_REPEATS else _repeats(subject, stretch)
+    return _untangled(subject, groups, found)
+
+
+def _stretches(subject: Subject, groups: Sequence[Group]) -> Iterator[list[Group]]:
+    """Single operations beside each other, and each other group on its own."""
+    stretch: list[Group] = []
+    for group in groups:
+        alone = len(group.members) == 1 and not group.scope
+        if stretch and not (alone and group.around == stretch[0].around):
+            yield stretch
+            stretch = []
+        if alone:
+            stretch.append(group)
+        else:
+            yield [group]
+    if stretch:
+        yield stretch
+
+
+def _repeats(subject: Subject, stretch: Sequence[Group]) -> Iterator[Group]:
+    structure = _Structure(subject)
+    members = [group.members[0] for group in stretch]
+    covered = _coverage([structure.kind(i) for i in members])
+    start = 0
+    while start < len(members):
+        period, length = covered[start]
+        starts = range(start, start + length, period or 1)
+        pieces = list(_alike(structure, [tuple(members[k : k + period]) for k in starts]))
+        if len(pieces) >= _LEAST_REPEATS:
+            yield Group((), stretch[0].around, tuple(i for p in pieces for i in p), tuple(pieces))
+            start += period * len(pieces)
+        else:
+            yield stretch[start]
+            start += 1
+
+
+def _coverage(kinds: Sequence[Hashable]) -> list[tuple[int, int]]:
+    """For every place the period that covers most from there on, and how much; 0 where nothing repeats."""
+    numbers: dict[Hashable, int] = {}
+    ids = np.array([numbers.setdefault(kind, len(numbers)) for kind in kinds])
+    best = np.zeros((2, len(ids)), "int64")
+    for period in range(1, min(_LONGEST_PERIOD, len(ids) // _LEAST_REPEATS) + 1):
+        same = np.append(ids[:-period] == ids[period:], np.zeros(period, bool))
+        ends = np.where(same, len(ids), np.arange(len(ids)))
+        run = np.minimum.accumulate(ends[::-1])[::-1] - np.arange(len(ids))
+        count = 1 + run // period
+        covered = np.where(count >= _LEAST_REPEATS, count * period, 0)
+        better = covered > best[1]
+        best[0, better], best[1, better] = period, covered[better]
+    return [(int(period), int(length)) for period, length in best.T]
+
+
+def _alike(structure: _Structure, pieces: Sequence[tuple[int, ...]]) -> Iterator[tuple[int, ...]]:
+    """The pieces up to the first that is not like the one before, or takes nothing from it."""
+    for k, piece in enumerate(pieces):
+        if k and structure.of(piece) != structure.of(pieces[k - 1]):
+            return
+        if k and not structure.gives(pieces[k - 1], piece):
+            return
+        yield piece
+
+
+def _visits(subject: Subject, group: Group) -> Group:
+    """A group that is a piece over and over, such as a cell that is called at every step, as its pieces."""
+    if not group.scope or len(group.members) < _LEAST_REPEATS:
+        return group
+    structure = _Structure(subject)
+    period = _smallest_period([structure.kind(i) for i in group.members])
+    count = len(group.members) // period
+    if count < _LEAST_REPEATS:
+        return group
+    pieces = [group.members[k : k + period] for k in range(0, len(group.members), period)]
+    whole = len(list(_alike(structure, pieces))) == count
+    return replace(group, instances=tuple(pieces)) if whole else group
+
+
+def _smallest_period(kinds: Sequence[Hashable]) -> int:
+    """The length of the shortest piece that the whole is repeats of (Knuth, Morris and Pratt's border)."""
+    border, matched = [0], 0
+    for k in range(1, len(kinds)):
+        while matched and kinds[k] != kinds[matched]:
+            matched = border[matched - 1]
+        matched += kinds[k] == kinds[matched]
+        border.append(matched)
+    period = len(kinds) - border[-1]
+    return period if len(kinds) % period == 0 else len(kinds)
+
+
+def _chains(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
+    """Groups of equal structure, one after the other, as one group each."""
+    structure, near = _Structure(subject), _Neighbours(subject, groups)
+    shapes = [None if g.instances else structure.of(g.members) for g in groups]
+    taken = [False] * len(groups)
+    found = []
+    for k, group in enumerate(groups):
+        if taken[k]:
+            continue
+        chain = [k]
+        while (after := _next(groups, near, shapes, chain[-1])) is not None and not taken[after]:
+            chain.append(after)
+        for n in chain:
+            taken[n] = True
+        found.append(_together([groups[n] for n in chain]) if len(chain) > 1 else group)
+    return found
+
+
+def _next(groups: Sequence[Group], near: _Neighbours, shapes: Sequence[Hashable], k: int) -> int | None:
+    """The one group that a group hands on to, if it is like it."""
+    if shapes[k] is None or (len(groups[k].members) < 2 and not groups[k].scope):
+        return None
+    like = [n for n in near.after[k] if shapes[n] == shapes[k] and groups[n].around == groups[k].around]
+    return like[0] if len(like) == 1 and len(near.after[k]) == 1 else None
+
+
+def _rows(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
+    """Groups of equal structure side by side, between the same neighbours, as one group each."""
+    structure, near = _Structure(subject), _Neighbours(subject, groups)
+    rows: dict[Hashable, list[Group]] = {}
+    for k, group in enumerate(groups):
+        key: Hashable = k
+        if near.before[k] and near.after[k] and not group.instances:
+            shape = structure.of(group.members, loosely=True)
+            key = shape, group.around, frozenset(near.before[k]), frozenset(near.after[k])
+        rows.setdefault(key, []).append(group)
+    return [
+        replace(_together(row), beside=True) if len(row) >= _LEAST_REPEATS else group
+        for row in rows.values()
+        for group in (row[:1] if len(row) >= _LEAST_REPEATS else row)
+    ]
+
+
+def _together(groups: Sequence[Group]) -> Group:
+    first, last = groups[0], groups[-1]
+    members = tuple(i for group in groups for i in group.members)
+    instances = tuple(group.members for group in groups)
+    return replace(first, members=members, instances=instances, last=last.scope)
