@@ -39,6 +39,7 @@ models = Registry("models")
 schedules = Registry("schedules")
 datasets = Registry("datasets")
 transforms = Registry("transforms")
+renderers = Registry("renderers")
 
 __all__ = [
     *_operations,
@@ -86,6 +87,7 @@ __all__ = [
     "no_grad",
     "optimizers",
     "random",
+    "renderers",
     "schedules",
     "replace_head",
     "save_state",

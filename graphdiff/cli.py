@@ -47,6 +47,35 @@ def demo(out: Path, seed: int, epochs: int) -> None:
 
 
 @main.command()
+@click.argument("target", metavar="[SCRIPT.py:NAME]", required=False)
+@click.option("--model", help="Draw this model instead.")
+@click.option("-m", "--model-option", "model_options", multiple=True, metavar="NAME=VALUE")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="SIZES",
+    help="Shape of an input, 1x3x224x224 or 1x20:int64; several for several arguments.",
+)
+@click.option("--backward", is_flag=True, help="Compute with random numbers, and show the gradients.")
+@click.option("--style", default="auto", show_default=True, help="circuit, tensor, overview, or a plugin's.")
+@click.option("--boxes", type=click.IntRange(min=1), help="The most boxes.")
+@click.option("--unfold", multiple=True, metavar="NAME", help="Show what this is made of.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File; its suffix is the format: .svg (default), .png, .pdf, .dot, .mmd, …",
+)
+@click.option("--open", "opened", is_flag=True, help="Show the file.")
+def draw(opened: bool, **choices: Any) -> None:
+    """Draw a tensor, record, graph, model or function of a script, or a model by name."""
+    from graphdiff.draw.command import command
+
+    show = (lambda path: click.launch(str(path))) if opened else None
+    command(**choices, show=show, say=click.echo)
+
+
+@main.command()
 @click.option(
     "--workload", "workloads", multiple=True, help="Measure this one; all of the device's by default."
 )

@@ -227,6 +227,25 @@ class Graph:
                 result.add_edge(i, node.id, key=argnum)
         return result
 
+    def to_json(self) -> str:
+        """The graph as JSON text: :mod:`graphdiff.interop.graph_json` says what it holds."""
+        import json
+
+        from graphdiff.interop.graph_json import to_json
+
+        return json.dumps(to_json(self), ensure_ascii=False, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Graph:
+        """The graph that ``to_json`` wrote, or a picture saved as ``.json``: structure, and small constants.
+
+        Raises:
+            GraphError: text that holds no graph, or one of primitives that nothing here defines.
+        """
+        from graphdiff.interop.graph_json import from_json
+
+        return from_json(text)
+
     def __str__(self) -> str:
         return "\n".join([*map(repr, self.nodes), f"return {', '.join(f'%{i}' for i in self.outputs)}"])
 

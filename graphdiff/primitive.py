@@ -21,9 +21,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakValueDictionary
 
 from graphdiff import context
-from graphdiff.errors import ShapeError
+from graphdiff.errors import GraphError, ShapeError
 from graphdiff.graph import TensorSpec
 
 if TYPE_CHECKING:
@@ -101,6 +102,9 @@ class EachOperand:
         return lambda *args, **params: self._rule(argnum, *args, **params)
 
 
+_named: WeakValueDictionary[str, Primitive] = WeakValueDictionary()
+
+
 class Primitive:
     """An operation with one output.
 
@@ -163,8 +167,23 @@ class Primitive:
         self.symbol = symbol or name
         self.samples = samples
         self.__doc__ = doc or name
+        _named[name] = self
         # Specs are interned, so this look-up replaces the shape rule on every call but the first.
         self.known: dict[tuple[Any, ...], Application] = {}
+
+    @staticmethod
+    def named(name: str) -> Primitive:
+        """The primitive of that name; of several, the one made last.
+
+        Raises:
+            GraphError: nothing in this process has made one.
+        """
+        found = _named.get(name)
+        if found is None:
+            raise GraphError(
+                f"no primitive is called {name!r} here", fix="import the plugin or module that defines it"
+            )
+        return found
 
     def application(self, specs: tuple[TensorSpec, ...], params: Mapping[str, Any]) -> Application:
         """What is known of the primitive at these specs and parameters.

@@ -18,6 +18,9 @@ _INSIDE = frozenset(
 )
 
 
+_COMMAND = "graphdiff.cli"  # beyond it there is no user's code
+_COMMAND_FILE = os.path.join(os.path.dirname(__file__), "cli.py")
+
 _known: dict[str, bool] = {}  # module name -> whether it is one of them
 
 
@@ -33,7 +36,7 @@ def frame_outside(depth: int = 1) -> FrameType | None:
         name = frame.f_globals.get("__name__", "")
         inside = _known.get(name)
         if inside is None:
-            inside = _known[name] = name.partition(".")[0] in _INSIDE
+            inside = _known[name] = name.partition(".")[0] in _INSIDE and name != _COMMAND
         if not inside:
             return frame
         frame = frame.f_back
@@ -51,6 +54,8 @@ def describe(source: Source | None) -> str:
     if source is None:
         return ""
     code, offset = source
+    if code.co_filename == _COMMAND_FILE:
+        return ""
     line = code.co_firstlineno
     for start, end, number in code.co_lines():
         if start <= offset < end and number is not None:

@@ -60,7 +60,8 @@ def test_the_core_imports_no_backend_and_no_plugin():
 
 
 @pytest.mark.parametrize(
-    "name", ["layers", "losses", "optimizers", "schedules", "models", "datasets", "transforms", "backends"]
+    "name",
+    "layers losses optimizers schedules models datasets transforms backends renderers".split(),
 )
 def test_every_built_in_plugin_loads_and_is_graphdiffs(name):
     from graphdiff.plugins import Registry

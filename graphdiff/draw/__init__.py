@@ -18,7 +18,7 @@ What a picture promises:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from graphdiff.draw.picture import Picture
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Picture", "draw"]
 
-Style = Literal["auto", "circuit", "tensor", "overview"]
 _MOST_OPERATIONS = 40  # in a circuit, unless it is asked for
 _MOST_LAYERS = 12  # in the tensor style, unless it is asked for
 
@@ -40,7 +39,7 @@ def draw(
     target: Tensor | Backward | Graph,
     *,
     gradients: Backward | None = None,
-    style: Style = "auto",
+    style: str = "auto",
     show: Show = "forward",
     title: str = "",
     fold: Names = (),
@@ -60,7 +59,7 @@ def draw(
             ``"tensor"`` has a box for every layer, shapes and gradient norms on the arrows; ``"overview"``
             has few boxes: scopes are folded, a layer stands with its activation, and repeated pieces are one
             box "× 35" with a colour for each. ``"auto"`` takes the first for up to 40 operations on tensors
-            of up to 4 elements, the second for up to 12 layers.
+            of up to 4 elements, the second for up to 12 layers. Plugins bring others.
         show: ``"forward"``, the graph that was differentiated; ``"backward"``, the operations that computed
             the gradients, with the forward values that they use; ``"both"``, one beside the other. The
             last two need a record.
@@ -82,12 +81,9 @@ def draw(
         ArgumentError: a target that is none of these, a record of another graph, or an unknown style,
             scope, composite or pass.
     """
-    from graphdiff.draw.circuit import circuit_of
-    from graphdiff.draw.circuit_dot import circuit_dot
-    from graphdiff.draw.folding import folding_of
-    from graphdiff.draw.modules import overview_of
-    from graphdiff.draw.modules_dot import modules_dot
+    from graphdiff.draw import renderers
     from graphdiff.draw.scopes import asked_for
+    from graphdiff.draw.styles import Options
     from graphdiff.draw.target import subject_of
     from graphdiff.draw.tidying import tidied
     from graphdiff.draw.unfolding import unfold as unfolded
@@ -95,27 +91,25 @@ def draw(
 
     whole = subject_of(target, gradients, show)
     asked = asked_for(whole, fold, unfold)
-    drawn = tidied(unfolded(whole, asked.composites))
+    whole = unfolded(whole, asked.composites)
+    drawn = tidied(whole)
     if style == "auto":
         style = _style_for(drawn, bool(asked.folded or asked.unfolded or depth is not None), boxes)
-    if style in ("tensor", "overview"):
-        folding = folding_of(asked, depth, boxes, style)
-        overview = overview_of(drawn, folding, roll=style == "overview")
-        return Picture(modules_dot(overview, title), overview)
-    if style != "circuit":
-        raise ArgumentError(
-            f"style={style!r} is unknown", fix="use 'auto', 'circuit', 'tensor' or 'overview'"
-        )
+    if style not in renderers.styles():
+        there = ", ".join(map(repr, ["auto", *renderers.styles()]))
+        raise ArgumentError(f"style={style!r} is unknown", fix=f"use one of {there}")
     if local_gradients and drawn.record is None:
         raise ArgumentError(
             "local gradients need a backward pass",
             fix="draw(f, gradients=f.backward(), local_gradients=True)",
         )
-    circuit = circuit_of(drawn, local_gradients)
-    return Picture(circuit_dot(circuit, title), circuit)
+    options = Options(title, asked, depth, boxes, local_gradients)
+    picture: Picture = renderers.call(style, drawn, options)
+    picture.subject = whole
+    return picture
 
 
-def _style_for(subject: Subject, folded: bool, boxes: int | None) -> Style:
+def _style_for(subject: Subject, folded: bool, boxes: int | None) -> str:
     from graphdiff.draw.modules import layers_of
     from graphdiff.draw.words import MOST_LISTED
 

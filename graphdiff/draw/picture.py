@@ -1,37 +1,67 @@
-"""A picture: DOT text that becomes SVG, PNG or PDF when it is asked for."""
+"""A picture: DOT text, and whatever it becomes when it is asked for: SVG, PNG, Mermaid, a page."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphdiff.draw import layout
-from graphdiff.errors import DrawingError
+from graphdiff.draw import layout, renderers
+from graphdiff.errors import DrawingError, LayoutTimeoutError
 
 if TYPE_CHECKING:
     from graphdiff.draw.circuit import Circuit
     from graphdiff.draw.modules import Overview
+    from graphdiff.draw.subject import Subject
 
-SUFFIXES = (".svg", ".png", ".pdf", ".dot")
+TIMEOUT = 10.0
+"""Seconds that a layout may take before a coarser one is tried."""
+
+_COARSER = 4  # how many times fewer boxes each attempt has
+
+Coarser = Callable[[int, str], "Picture"]
 
 
 class Picture:
     """What :func:`graphdiff.draw.draw` returns.
 
-    Nothing is laid out before it is asked for, and nothing twice. The last line of a notebook cell shows
-    it, as its DOT text where no layout engine is installed.
+    Nothing is laid out before it is asked for, and nothing twice. A layout that takes too long is stopped,
+    and one of fewer boxes takes its place, whose heading says how many were hidden. The last line of a
+    notebook cell shows a picture, as its DOT text where no layout engine is installed.
+
+    Args:
+        dot: the DOT text.
+        view: what the text was written from.
+        boxes: how many boxes there are.
+        title: its heading.
+        coarser: ``coarser(boxes, why)``, the picture in fewer boxes, whose heading says why some are hidden;
+            none where a picture cannot be folded.
 
     Attributes:
         dot: the picture as DOT text, the same every time for the same graph; needs no layout engine.
         view: what the picture shows, for outputs that are made without DOT; ids are those of its SVG.
+        subject: the graph and its numbers, where ``draw`` made the picture.
     """
 
-    def __init__(self, dot: str, view: Overview | Circuit | None = None) -> None:
+    def __init__(
+        self,
+        dot: str,
+        view: Overview | Circuit | None = None,
+        *,
+        title: str = "",
+        boxes: int = 0,
+        coarser: Coarser | None = None,
+    ) -> None:
         self.dot = dot
         self.view = view
+        self.title = title
+        self.boxes = boxes
+        self.subject: Subject | None = None
+        self._coarser = coarser
+        self._instead: Picture | None = None
         self._rendered: dict[tuple[str, int | None], bytes] = {}
 
     @property
@@ -39,55 +69,73 @@ class Picture:
         """The picture as an SVG document.
 
         Raises:
-            LayoutToolMissingError: no layout engine. LayoutTimeoutError: the layout took too long.
+            LayoutToolMissingError: no layout engine. LayoutTimeoutError: even few boxes took too long.
         """
-        return self._render("svg").decode()
+        return self.laid_out("svg").decode()
 
-    def save(self, path: str | os.PathLike[str], *, dpi: int = 160, timeout: float = 20.0) -> Path:
-        """Write the picture as what the file's suffix says: ``.svg``, ``.png``, ``.pdf`` or ``.dot``.
+    def save(self, path: str | os.PathLike[str], *, dpi: int = 160, timeout: float = TIMEOUT) -> Path:
+        """Write the picture as what the file's suffix says: ``.svg``, ``.png``, ``.pdf``, ``.dot``,
+        ``.json``, ``.mmd`` (Mermaid), ``.html``, or another that a renderer plugin brings.
 
         The file appears whole or not at all; one that was there is replaced. ``dpi`` is the resolution of
-        a PNG, ``timeout`` the seconds that the layout may take.
+        a PNG, ``timeout`` the seconds that a layout may take before one of fewer boxes is tried.
 
         Returns:
             The path.
 
         Raises:
             DrawingError: another suffix, or a place that cannot be written to.
-            LayoutToolMissingError: no layout engine; ``.dot`` needs none.
-            LayoutTimeoutError: the layout took too long.
+            LayoutToolMissingError: no layout engine; text formats need none.
+            LayoutTimeoutError: even a layout of few boxes took too long.
         """
         path = Path(path)
-        suffix = path.suffix.lower()
-        if suffix not in SUFFIXES:
-            raise DrawingError(
-                f"{path.name!r} names no picture format", fix=f"end the file name in {', '.join(SUFFIXES)}"
-            )
-        if suffix == ".dot":
-            content = self.dot.encode()
-        else:
-            content = self._render(suffix[1:], dpi if suffix == ".png" else None, timeout)
+        content = renderers.written(self, path, dpi=dpi, timeout=timeout)
         _write(path, content)
         return path
 
-    def _render(self, format: str, dpi: int | None = None, timeout: float = 20.0) -> bytes:
+    def laid_out(self, format: str, *, dpi: int | None = None, timeout: float = TIMEOUT) -> bytes:
+        """The picture as ``"svg"``, ``"png"`` or ``"pdf"``, in fewer boxes where all take too long.
+
+        Raises:
+            LayoutToolMissingError: no layout engine. LayoutTimeoutError: even few boxes took too long.
+        """
         key = format, dpi
-        if key not in self._rendered:
-            self._rendered[key] = layout.render(self.dot, format, dpi=dpi, timeout=timeout)
+        if self._instead is None and key not in self._rendered:
+            try:
+                self._rendered[key] = layout.render(self.dot, format, dpi=dpi, timeout=timeout)
+            except LayoutTimeoutError:
+                self._instead = self.coarser(f"layout took longer than {timeout:g} s")
+                if self._instead is None:
+                    raise
+        if self._instead is not None:
+            return self._instead.laid_out(format, dpi=dpi, timeout=timeout)
         return self._rendered[key]
 
-    def _repr_svg_(self) -> str | None:
-        try:
-            return layout.inline_svg(self._render("svg"))
-        except DrawingError:
+    def coarser(self, why: str) -> Picture | None:
+        """The picture in a quarter of the boxes, with a heading that says how many are hidden and why."""
+        if self._coarser is None or self.boxes < _COARSER:
             return None
+        return self._coarser(self.boxes // _COARSER, why)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        svg = self._repr_svg_()
-        return {"text/plain": self.dot} if svg is None else {"image/svg+xml": svg, "text/plain": repr(self)}
+        try:
+            svg = layout.inline_svg(self.laid_out("svg"))
+        except DrawingError:
+            return {"text/plain": self.dot}
+        return {"text/html": _scrollable(svg), "image/svg+xml": svg, "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         return f"<Picture of {self.dot.count(chr(10))} lines of DOT>"
+
+
+def _scrollable(svg: str) -> str:
+    """The picture as wide as the cell where it fits at two thirds of its size or more; else it scrolls."""
+    width = float(svg.partition('width="')[2].partition("pt")[0])
+    svg = svg.replace(
+        "max-width:100%", f"width:100%;max-width:{width:g}pt;min-width:{width * 2 / 3:.0f}pt", 1
+    )
+    # A page in dark mode shows light text around it, so that the picture brings its own paper.
+    return f'<div style="max-width:100%;overflow-x:auto;background:#fff">{svg}</div>'
 
 
 def _write(path: Path, content: bytes) -> None:

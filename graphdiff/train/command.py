@@ -87,7 +87,7 @@ def command(
             _take_weights(net, load_state(weights_file))
         if freeze_pattern:
             freeze(net, list(freeze_pattern))
-        chosen = Registry("optimizers")[optimizer](lr=lr, **_parsed(optimizer_options))
+        chosen = Registry("optimizers")[optimizer](lr=lr, **parsed(optimizer_options))
         penalty = _penalty(l1, l2) if l1 or l2 else None
         return Trainer(net, _with_auxiliary(_loss(loss)), chosen, penalty=penalty, mode=mode)
 
@@ -173,7 +173,7 @@ def _model(build: Callable[..., Module], dataset: Dataset, given: Sequence[str])
     if inputs.ndim == 4:
         known |= {"in_channels": inputs.shape[1], "image_size": inputs.shape[2]}
     taken = inspect.signature(build).parameters
-    return build(**{k: v for k, v in known.items() if k in taken} | _parsed(given))
+    return build(**{k: v for k, v in known.items() if k in taken} | parsed(given))
 
 
 def _take_weights(model: Module, state: Mapping[str, Any]) -> None:
@@ -185,7 +185,7 @@ def _take_weights(model: Module, state: Mapping[str, Any]) -> None:
     model.load_state_dict(fitting, strict=False)
 
 
-def _parsed(given: Sequence[str]) -> dict[str, Any]:
+def parsed(given: Sequence[str]) -> dict[str, Any]:
     """NAME=VALUE texts; a value is JSON where it can be, else text."""
     found: dict[str, Any] = {}
     for text in given:
@@ -248,7 +248,7 @@ def _named(text: str) -> Transform:
     name, _, arguments = text.partition(":")
     parts = arguments.split(",") if arguments else []
     plain = [json.loads(part) for part in parts if "=" not in part]
-    made: Transform = Registry("transforms")[name](*plain, **_parsed([p for p in parts if "=" in p]))
+    made: Transform = Registry("transforms")[name](*plain, **parsed([p for p in parts if "=" in p]))
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_the_suffix_says_what_is_written(picture: Picture, tmp_path: Path, suffi
 def test_another_suffix_is_refused_with_those_that_are_known(
     picture: Picture, tmp_path: Path, name: str
 ) -> None:
-    with pytest.raises(DrawingError, match=r"\.svg, \.png, \.pdf, \.dot"):
+    with pytest.raises(DrawingError, match=r"\.dot, .*\.pdf, \.png, \.svg"):
         picture.save(tmp_path / name)
     assert not list(tmp_path.iterdir())
 
@@ -86,20 +87,23 @@ def test_a_failing_layout_leaves_the_old_file(no_engine: None, picture: Picture,
 
 def test_without_an_engine_there_is_still_dot(no_engine: None, picture: Picture, tmp_path: Path) -> None:
     assert picture.save(tmp_path / "picture.dot").read_text(encoding="utf-8") == picture.dot
-    assert picture._repr_svg_() is None
     assert picture._repr_mimebundle_() == {"text/plain": picture.dot}
     with pytest.raises(LayoutToolMissingError):
         _ = picture.svg
 
 
 @needs_engine
-def test_a_notebook_gets_svg_and_a_line_of_text(picture: Picture) -> None:
+def test_a_notebook_gets_svg_that_scrolls_and_a_line_of_text(picture: Picture) -> None:
     bundle = picture._repr_mimebundle_()
-    assert set(bundle) == {"image/svg+xml", "text/plain"}
+    assert set(bundle) == {"text/html", "image/svg+xml", "text/plain"}
     assert bundle["image/svg+xml"].startswith("<svg ")
-    assert bundle["image/svg+xml"] == picture._repr_svg_()
     assert bundle["text/plain"] == repr(picture)
     assert "\n" not in repr(picture)
+    width = float(re.search(r'width="([\d.]+)pt"', picture.svg)[1])
+    style = f"width:100%;max-width:{width:g}pt;min-width:{width * 2 / 3:.0f}pt;height:auto"
+    assert bundle["text/html"].startswith('<div style="max-width:100%;overflow-x:auto')
+    assert f'<svg style="{style}"' in bundle["text/html"]
+    assert bundle["text/html"].count("<svg") == bundle["text/html"].count("</svg></div>") == 1
 
 
 @needs_engine

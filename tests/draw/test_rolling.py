@@ -158,7 +158,7 @@ def test_scopes_fold_and_unfold_by_name_and_pattern() -> None:
         (lambda f: draw(f, fold="bodi"), "'bodi' names no scope.*\n.*did you mean 'body'"),
         (lambda f: draw(f, unfold="boddy.0"), "names no scope or composite.*\n.*'body.0'"),
         (lambda f: draw(f, unfold="matmul"), "'matmul' is no composite"),
-        (lambda f: draw(f, style="module"), "'auto', 'circuit', 'tensor' or 'overview'"),
+        (lambda f: draw(f, style="module"), "'auto', 'circuit', 'overview', 'tensor'"),
     ],
 )
 def test_unknown_names_are_told_with_the_nearest(ask: Callable[[gd.Tensor], object], message: str) -> None:

@@ -1,0 +1,144 @@
+"""Pictures as JSON: the graph, the numbers of its nodes and edges, and the boxes that were drawn.
+
+The graph is that of :mod:`graphdiff.interop.graph_json`, and can be read back with ``Graph.from_json``. In
+addition a node has ``value`` and ``gradient``, an edge the ``gradient`` that it passed back, each with::
+
+    {"norm": 5.0, "min": 3.0, "max": 4.0, "mean": 3.5, "data": [3.0, 4.0]}
+
+``data`` is there for up to 16 elements. A node without a gradient says why: ``"gradient": "not yet"`` before
+any backward pass, ``"none"`` where the pass did not come along. Then there is what the picture shows::
+
+    {"title": "…", "facts": ["batch 32"],
+     "boxes": [{"id": "b0", "title": "conv1", "kind": "conv2d", "scope": "features.conv1",
+                "around": ["features"], "members": [5, 7], "repeat": 1, "parameters": 156}],
+     "links": [{"tail": "n0", "head": "b0", "text": "32×1×28×28"}]}
+
+where ``members`` are ids of nodes (an operation that is drawn as part of a wire is in no box), ``repeat`` is
+how many equal pieces a box stands for, and the ids of boxes are those of the DOT text and of the SVG.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphdiff.draw import words
+from graphdiff.draw.circuit import Circuit
+from graphdiff.draw.modules import Overview
+from graphdiff.draw.subject import Array, Item, Subject
+from graphdiff.errors import DrawingError
+from graphdiff.graph import Graph
+from graphdiff.interop.graph_json import JSON, MOST_WRITTEN, numbers, to_json
+
+if TYPE_CHECKING:
+    from graphdiff.draw.picture import Picture
+
+
+def json_text(picture: Picture, **_: Any) -> str:
+    """The picture as JSON text.
+
+    Raises:
+        DrawingError: a picture that ``draw`` did not make.
+    """
+    subject = picture.subject
+    if subject is None:
+        raise DrawingError("this picture is DOT text alone", fix="save what draw(...) returned")
+    found = to_json(_graph(subject))
+    for node, item in zip(found["nodes"], subject.items, strict=True):
+        node |= _numbers_of(item)
+    for edge in found["edges"]:
+        passed = subject.passed(edge["head"], edge["argnum"])
+        if passed is not None:
+            edge["gradient"] = statistics(passed)
+    found |= {"title": picture.title, **_drawn(picture.view, subject)}
+    return json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False)
+
+
+def statistics(values: Array) -> JSON:
+    """Norm, least, greatest and mean, and the numbers themselves where they are few."""
+    found: JSON = {}
+    if values.size and values.dtype.kind in "fiu":
+        wide = values.astype(np.float64, copy=False)
+        with np.errstate(all="ignore"):
+            told = words.length_of(wide), wide.min(), wide.max(), wide.mean()
+        names = "norm", "min", "max", "mean"
+        found = {name: numbers(np.asarray(n)) for name, n in zip(names, told, strict=True)}
+    if values.size <= MOST_WRITTEN:
+        found["data"] = numbers(values)
+    return found
+
+
+def _graph(subject: Subject) -> Graph:
+    """The nodes of a subject as a graph, under their numbers."""
+    place = {item.node.id: i for i, item in enumerate(subject.items)}
+    nodes = [
+        replace(item.node, id=i, inputs=item.inputs, origin=place.get(item.node.origin or -1))
+        for i, item in enumerate(subject.items)
+    ]
+    constants = {
+        i: item.tensor
+        for i, item in enumerate(subject.items)
+        if item.node.role == "constant" and item.tensor is not None
+    }
+    return Graph(nodes, tuple(i for i, _ in subject.outputs), constants)
+
+
+def _numbers_of(item: Item) -> JSON:
+    found: JSON = {}
+    if item.value is not None:
+        found["value"] = statistics(item.value)
+    if item.gradient is not None:
+        found["gradient"] = statistics(item.gradient)
+    else:
+        found["gradient"] = "not yet" if item.record is None else "none"
+    return found
+
+
+def _drawn(view: Any, subject: Subject) -> JSON:
+    """The boxes and links of a view, their members by the numbers of the subject."""
+    if isinstance(view, Circuit):
+        return _circuit(view, _numbering(view.subject, subject))
+    if not isinstance(view, Overview):
+        return {"facts": [], "boxes": [], "links": []}
+    number = _numbering(view.subject, subject)
+    boxes = [
+        {
+            "id": box.id,
+            "title": words.clean(box.title),
+            "kind": words.clean(box.kind),
+            "scope": box.scope,
+            "around": list(box.around),
+            "members": [number[i] for i in box.members],
+            "repeat": box.repeat.count if box.repeat else 1,
+            "parameters": box.parameters,
+        }
+        for box in view.boxes
+    ]
+    links = [{"tail": link.tail, "head": link.head, "text": link.text} for link in view.links]
+    return {"facts": list(view.facts), "boxes": boxes, "links": links}
+
+
+def _circuit(view: Circuit, number: Sequence[int]) -> JSON:
+    def box(id: str, title: str, kind: str, item: int) -> JSON:
+        plain = {"scope": "", "around": [], "members": [number[item]], "repeat": 1, "parameters": 0}
+        return {"id": id, "title": words.clean(title), "kind": kind, **plain}
+
+    boxes = [box(leaf.id, leaf.text, "leaf", int(leaf.id[1:])) for leaf in view.leaves]
+    boxes += [
+        box(operator.id, operator.glyph, "operator", int(operator.id[1:])) for operator in view.operators
+    ]
+    boxes += [box(point.id, "", "branch", int(point.id[1:])) for point in view.points]
+    outputs = view.subject.outputs
+    boxes += [box(end.id, end.text, "result", outputs[int(end.id[3:])][0]) for end in view.results]
+    wires = [wire for wire in view.wires if wire.head]
+    links = [{"tail": w.tail, "head": w.head, "text": w.below if w.backward else w.above} for w in wires]
+    return {"facts": [], "boxes": boxes, "links": links}
+
+
+def _numbering(tidied: Subject, subject: Subject) -> list[int]:
+    place = {item.node.id: i for i, item in enumerate(subject.items)}
+    return [place[item.node.id] for item in tidied.items]
