@@ -76,6 +76,7 @@ def _boxes(view: Overview) -> Iterator[str]:
             yield f"subgraph s{numbers.setdefault(path, len(numbers))}[{_text([path[-1]])}]"
             yield from (f"  {line}" for line in within(members, depth + 1))
             yield "end"
+            yield f"style s{numbers[path]} fill:{palette.CLUSTER_FILL},stroke:{palette.CLUSTER_EDGE}"
 
     return within(view.boxes, 0)
 
