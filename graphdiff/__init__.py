@@ -14,6 +14,7 @@ from graphdiff.backend import Backend, backend, get_backend
 from graphdiff.cell import Cell
 from graphdiff.compile import Compiled, compile, make_graph
 from graphdiff.context import no_grad, scope
+from graphdiff.diagnose import diagnose
 from graphdiff.draw import Picture, draw
 from graphdiff.dtypes import DType
 from graphdiff.errors import GraphdiffError
@@ -67,6 +68,7 @@ __all__ = [
     "checkpoint",
     "compile",
     "datasets",
+    "diagnose",
     "draw",
     "errors",
     "freeze",

@@ -8,6 +8,11 @@ on the way out (:meth:`GraphdiffError.locate`).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from graphdiff.diagnose import Report
+
 
 class GraphdiffError(Exception):
     """Base of every error that graphdiff raises on purpose.
@@ -75,7 +80,15 @@ class BackendError(GraphdiffError, RuntimeError):
 
 
 class NonFiniteError(GraphdiffError, ArithmeticError):
-    """A NaN or an infinity where finite numbers are needed."""
+    """A NaN or an infinity where finite numbers are needed.
+
+    Attributes:
+        report: what :func:`graphdiff.diagnose` found, where it was asked.
+    """
+
+    def __init__(self, what: str, *, fix: str = "", report: Report | None = None) -> None:
+        super().__init__(what, fix=fix)
+        self.report = report
 
 
 class GraphError(GraphdiffError, ValueError):

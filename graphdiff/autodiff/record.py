@@ -138,6 +138,11 @@ class Backward:
             )
         return self._swept.upstream[t.id]
 
+    @property
+    def gradients(self) -> Mapping[int, Tensor]:
+        """The gradient of every node that has one, by the node's id."""
+        return self._swept.upstream
+
     def contribution(self, place: Place, argnum: int) -> Tensor:
         """What the edge from operand ``argnum`` to a node passed back to the operand.
 

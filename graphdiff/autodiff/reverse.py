@@ -120,6 +120,7 @@ class _Sweep:
         self.upstream: dict[int, Tensor] = {}
         self.raw: dict[Edge, Tensor] = {}
         self.summed: dict[Edge, Tensor] = {}
+        self.within = context.current().origin  # the forward node whose rule asks for this sweep
 
     def run(self, check: Callable[[Tensor], None]) -> Swept:
         leading = leading_to(self.wanted, self.nodes, self.since)
@@ -137,7 +138,8 @@ class _Sweep:
         return Swept(self.by_id, self.upstream, self.raw, self.summed)
 
     def _visit(self, node: Tensor, argnums: list[int]) -> None:
-        context.enter_backward(node.context.scope, node.id, node.source)
+        origin = node.id if self.within is None else self.within
+        context.enter_backward(node.context.scope, origin, node.source)
         parts = self.pending.pop(node.id)
         g = self.upstream[node.id] = parts[0] if len(parts) == 1 else ops.accumulate(*parts)
         for argnum in argnums:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphdiff.cell import Cell
+from graphdiff.diagnose import diagnose
 from graphdiff.errors import ArgumentError, NonFiniteError, StateError
 from graphdiff.tensor import Tensor, tensor
 from graphdiff.train.bar import Bar
 from graphdiff.train.callbacks import Callback
 from graphdiff.train.checkpoint import Checkpoints
 from graphdiff.train.data import Arrays
-from graphdiff.train.divergence import diagnosis
 from graphdiff.train.history import Epoch, History, Means
 from graphdiff.train.sources import as_batches, prefetch
 from graphdiff.train.trainer import in_one
@@ -176,15 +176,14 @@ class Loop:
         for batch, _ in self._pending[:bad]:
             self.trainer.step(tensor(batch.inputs), tensor(batch.labels))
         batch = self._pending[bad][0]
-        self._before = [(cell, cell.data) for cell in self.trainer.cells()]
         inputs, labels = tensor(batch.inputs, name="inputs"), tensor(batch.labels, name="labels")
-        where = diagnosis(lambda: self.trainer.objective(inputs, labels))
-        self._put_back()
+        report = diagnose(self.trainer, inputs, labels)
         step = len(self.history.losses) + bad + 1
         what = f"norm of the gradient is {norm}" if math.isfinite(objective) else f"loss is {objective}"
         raise NonFiniteError(
-            f"the {what} in epoch {self.epoch}, step {step}" + (f"; {where}" if where else ""),
+            f"the {what} in epoch {self.epoch}, step {step}" + (f"; {report.first}" if report.first else ""),
             fix="lower the learning rate, clip the gradient, or look for NaN and infinity in the data",
+            report=report,
         )
 
     def _put_back(self) -> None:

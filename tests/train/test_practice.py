@@ -159,7 +159,7 @@ def test_divergence_names_the_step_and_the_node_and_goes_back(fetch_every):
     step = list(order).index(37) // 8
     message = str(caught.value)
     assert f"the loss is nan in epoch 1, step {step + 1};" in message
-    assert "the first bad value is NaN, in the constant node inputs of shape (8, 3)" in message
+    assert "the first bad value is NaN, in the input inputs of shape (8, 3)" in message
     for k in range(step):
         rows = order[8 * k : 8 * k + 8]
         clean.step(gd.tensor(broken.inputs[rows]), gd.tensor(broken.labels[rows]))

@@ -1,0 +1,8 @@
+"""Looking into a computation: where numbers went bad, what they are like, what they cost.
+
+Nothing here runs unless it is asked for.
+"""
+
+from graphdiff.diagnose.report import Report, diagnose
+
+__all__ = ["Report", "diagnose"]

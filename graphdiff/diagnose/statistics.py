@@ -1,0 +1,137 @@
+"""Statistics of tensors: reduced where the tensors lie, and fetched all at once.
+
+Each tensor becomes one short row of numbers on its own device; the rows of all tensors are stacked there and
+brought to the host in one transfer. No tensor is copied off its device.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from graphdiff import context, ops
+from graphdiff.backend import Backend
+from graphdiff.draw import words
+from graphdiff.graph import TensorSpec
+from graphdiff.tensor import Tensor
+
+_NOTHING = (0, 0, 0, math.inf, -math.inf, 0, 0, 0)  # the row of a tensor without elements
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What the elements of a tensor are like. NaN and infinities are counted, and left out of the rest.
+
+    Attributes:
+        spec: shape and dtype.
+        nan, infinite: how many elements are NaN, and how many are +∞ or −∞.
+        zero: the share of elements that are zero.
+        min, max, mean, std, norm: of the finite elements, std with n in the denominator; NaN where there
+            are none.
+        histogram: how many finite elements lie in each of equally wide bins from min to max.
+    """
+
+    spec: TensorSpec
+    nan: int
+    infinite: int
+    zero: float
+    min: float
+    max: float
+    mean: float
+    std: float
+    norm: float
+    histogram: tuple[int, ...] = ()
+
+    @property
+    def finite(self) -> bool:
+        return not self.nan and not self.infinite
+
+    def __str__(self) -> str:
+        bad = [f"{n:,} {what}" for n, what in ((self.nan, "NaN"), (self.infinite, "infinite")) if n]
+        kept = math.isfinite(self.min)
+        rest = [
+            f"{words.exact(self.min, 3)} … {words.exact(self.max, 3)}",
+            f"mean {words.exact(self.mean, 3)}",
+            f"std {words.exact(self.std, 3)}",
+            f"{100 * self.zero:.3g}% zero",
+        ]
+        return ", ".join(bad + rest * kept) or "no elements"
+
+
+def statistics_of(tensors: Sequence[Tensor], bins: int = 0) -> list[Statistics]:
+    """The statistics of each tensor, one transfer for all that live on one backend.
+
+    Args:
+        bins: how many the histogram has; none is made for 0.
+    """
+    some = [t for t in tensors if t.size]
+    rows = iter(fetched(some, lambda t: _row(t, bins)))
+    return [_read(t.spec, next(rows) if t.size else _NOTHING) for t in tensors]
+
+
+def bad_counts(tensors: Sequence[Tensor]) -> list[tuple[int, int]]:
+    """How many elements of each tensor are NaN, and how many are infinite; one transfer for all."""
+    rows = iter(fetched([t for t in tensors if t.dtype.is_floating], _bad_row))
+    pairs = [next(rows) if t.dtype.is_floating else (0, 0) for t in tensors]
+    return [(int(nan), int(bad - nan)) for nan, bad in pairs]
+
+
+def fetched(tensors: Sequence[Tensor], row: Callable[[Tensor], Tensor]) -> list[Sequence[float]]:
+    """The row of each tensor, on the host."""
+    places: dict[Backend, list[int]] = {}
+    for k, t in enumerate(tensors):
+        places.setdefault(t.backend, []).append(k)
+    found: dict[int, Sequence[float]] = {}
+    with context.apart(), context.no_grad():
+        for where in places.values():
+            table = ops.stack([row(tensors[k]) for k in where]).numpy().tolist()
+            found |= zip(where, table, strict=True)
+    return [found[k] for k in range(len(tensors))]
+
+
+def _bad_row(t: Tensor) -> Tensor:
+    return ops.stack([ops.sum(ops.isnan(t)), ops.sum(ops.logical_not(ops.isfinite(t)))])
+
+
+def _row(t: Tensor, bins: int) -> Tensor:
+    """What :class:`Statistics` holds, as float64 on the tensor's device.
+
+    Elements are divided by the largest before they are squared and summed, so that nothing overflows.
+    """
+    x = ops.reshape(ops.cast(t, "float64"), -1)
+    finite = ops.isfinite(x)
+    low, high = ops.min(ops.where(finite, x, math.inf)), ops.max(ops.where(finite, x, -math.inf))
+    kept, count = ops.where(finite, x, 0.0), ops.cast(ops.sum(finite), "float64")
+    largest = ops.max(ops.abs(kept))
+    scale = ops.where(largest > 0.0, largest, 1.0)
+    scaled = kept / scale
+    mean = ops.sum(scaled) / count
+    deviations = ops.where(finite, scaled - mean, 0.0)
+    facts = [
+        *(ops.cast(ops.sum(flags), "float64") for flags in (ops.isnan(x), ops.logical_not(finite), x == 0.0)),
+        low,
+        high,
+        scale * mean,
+        scale * ops.sqrt(ops.sum(ops.square(deviations)) / count),
+        scale * ops.sqrt(ops.sum(ops.square(scaled))),
+    ]
+    head = ops.stack(facts)
+    return ops.concatenate([head, _histogram(kept, finite, low, high, bins)]) if bins else head
+
+
+def _histogram(x: Tensor, finite: Tensor, low: Tensor, high: Tensor, bins: int) -> Tensor:
+    # Halved before they are subtracted: the largest float minus the smallest would overflow.
+    width = high * 0.5 - low * 0.5
+    place = (x * 0.5 - low * 0.5) / ops.where(width > 0.0, width, 1.0) * float(bins)
+    place = ops.where(finite, ops.clip(ops.floor(place), 0, bins - 1), -1.0)
+    return ops.stack([ops.cast(ops.sum(place == float(k)), "float64") for k in range(bins)])
+
+
+def _read(spec: TensorSpec, row: Sequence[float]) -> Statistics:
+    nan, bad, zeros, low, high, *rest = row
+    mean, std, norm = rest[:3] if math.isfinite(low) else (math.nan,) * 3
+    low, high = (low, high) if math.isfinite(low) else (math.nan, math.nan)
+    share = zeros / spec.size if spec.size else 0.0
+    bins = tuple(map(int, rest[3:]))
+    return Statistics(spec, int(nan), int(bad - nan), share, low, high, mean, std, norm, bins)
