@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 from graphdiff import Picture
 
 plt.rcParams["svg.hashsalt"] = "graphdiff"  # the same file from the same numbers
+plt.rcParams["figure.constrained_layout.w_pad"] = plt.rcParams["figure.constrained_layout.h_pad"] = 0.1
 
 PICTURES = Path(__file__).parent / "pictures"
 RESULTS = Path(__file__).parents[1] / "tests/benchmarks/results"  # what the benchmarks measured
