@@ -1,4 +1,4 @@
-"""What the curves and bars of the gallery have in common: colours, plain axes, and two files a picture."""
+"""What the scripts of the gallery have in common: where pictures go, colours, and plain axes."""
 
 import sys
 from pathlib import Path
@@ -6,23 +6,30 @@ from pathlib import Path
 try:
     import matplotlib
 except ImportError:
-    sys.exit("this picture needs matplotlib: pip install 'graphdiff[plot]'")
+    sys.exit("the gallery needs matplotlib: pip install 'graphdiff[plot]'")
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+from graphdiff import Picture
+
 plt.rcParams["svg.hashsalt"] = "graphdiff"  # the same file from the same numbers
+plt.rcParams["figure.constrained_layout.w_pad"] = plt.rcParams["figure.constrained_layout.h_pad"] = 0.1
+
+PICTURES = Path(__file__).parent / "pictures"
+RESULTS = Path(__file__).parents[1] / "tests/benchmarks/results"  # what the benchmarks measured
+saved = []  # what was saved, in order: (the picture, its file)
 
 # Okabe and Ito's colours, told apart under every kind of colour blindness.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#777777"
 
 
-def panels(columns=1, size=(7, 4.2), **options):
-    """A figure with axes side by side, without a frame."""
-    figure, axes = plt.subplots(1, columns, figsize=size, layout="constrained", squeeze=False, **options)
-    for panel in axes[0]:
+def panels(columns=1, size=(7, 4.2), rows=1, **options):
+    """A figure with axes side by side, row after row, without a frame."""
+    figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False, **options)
+    for panel in axes.flat:
         panel.spines[["top", "right"]].set_visible(False)
-    return figure, axes[0]
+    return figure, axes.flatten()
 
 
 def bars(panel, scores, colours):
@@ -39,11 +46,17 @@ def bars(panel, scores, colours):
     panel.set_xticks(range(len(scores)), list(scores))
 
 
-def save(figure, name):
-    """Both forms of a picture."""
-    pictures = Path(__file__).parent / "pictures"
-    pictures.mkdir(exist_ok=True)
-    for suffix in ("svg", "png"):
-        path = pictures / f"{name}.{suffix}"
-        figure.savefig(path, dpi=150, metadata={"Date": None} if suffix == "svg" else None)
-        print(path.name)
+def save(picture, name):
+    """Keep a graphdiff picture or a matplotlib figure as SVG and PNG, an image as PNG."""
+    PICTURES.mkdir(exist_ok=True)
+    svg, png = (PICTURES / f"{name}.{suffix}" for suffix in ("svg", "png"))
+    if isinstance(picture, Picture):
+        picture.save(svg)
+        picture.save(png)
+    elif isinstance(picture, plt.Figure):
+        picture.savefig(svg, metadata={"Date": None})
+        picture.savefig(png, dpi=150)
+        plt.close(picture)
+    else:
+        picture.save(png)
+    saved.append((picture, svg if svg.exists() else png))

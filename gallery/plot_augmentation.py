@@ -6,16 +6,12 @@ Each row is one image, and what the first epochs of training see of it. What hap
 the seed, the epoch and its place in the data set alone, so the same rows come out on every machine.
 """
 
-from pathlib import Path
-
 import numpy as np
+from figures import save
 from sklearn.datasets import load_digits
 
 import graphdiff as gd
 from graphdiff.draw.contact_sheet import contact_sheet
-
-pictures = Path(__file__).parent / "pictures"
-pictures.mkdir(exist_ok=True)
 
 # %%
 # Handwritten digits, from 8×8 to 28×28 pixels, then bent: turned, scaled, slanted, shifted, seen from aside.
@@ -25,7 +21,7 @@ bend = gd.transforms.Compose(
     gd.transforms.Resize(28),
     gd.transforms.GeometricDistortion(rotation=15, scale=0.15, shear=10, shift=0.1, perspective=0.2),
 )
-contact_sheet(digits, bend).save(pictures / "augmentation_digits.png")
+save(contact_sheet(digits, bend), "augmentation_digits")
 
 # %%
 # Colour images, here painted by formula: one augmentation a row, and all of them together in the last.
@@ -65,4 +61,4 @@ class Each(gd.train.Transform):
         return np.stack(rows)
 
 
-contact_sheet(np.stack([scene] * len(each)), Each()).save(pictures / "augmentation_colours.png")
+save(contact_sheet(np.stack([scene] * len(each)), Each()), "augmentation_colours")

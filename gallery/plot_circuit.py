@@ -7,25 +7,18 @@ gradient of f with respect to it below. The gradients flow from right to left: a
 gradient on to both operands, a multiplication scales it by the other operand.
 """
 
-from pathlib import Path
+from figures import save
 
 import graphdiff as gd
-from graphdiff.draw import draw
 
 x, y, z = gd.variables(x=-2.0, y=5.0, z=-4.0)
 f = (x + y) * z
 back = f.backward()
 
-pictures = Path(__file__).parent / "pictures"
-pictures.mkdir(exist_ok=True)
-picture = draw(f, gradients=back)
-for suffix in ("svg", "png"):
-    print(picture.save(pictures / f"circuit.{suffix}").name)
+save(gd.draw(f, gradients=back), "circuit")
 
 # %%
 # The backward pass is a graph like any other. Its operations are the squares; the names in green are the
 # forward values that they use.
 
-picture = draw(back, show="both")
-for suffix in ("svg", "png"):
-    print(picture.save(pictures / f"circuit_backward.{suffix}").name)
+save(gd.draw(back, show="both"), "circuit_backward")

@@ -7,14 +7,11 @@ has the highest score. Each loss says how bad that is, and its gradient how W an
 row of the right class towards the image, the rows of the others away from it.
 """
 
-from pathlib import Path
+from figures import save
 
 import graphdiff as gd
-from graphdiff.draw import draw
 
 CLASSES = ("cat", "dog", "ship")
-pictures = Path(__file__).parent / "pictures"
-pictures.mkdir(exist_ok=True)
 
 x = gd.tensor([[0.2], [0.9], [0.5], [0.1]], name="x")  # the pixels, as a column
 W = gd.variable([[0.4, -0.2, 0.1, 0.6], [0.5, 0.3, -0.4, 0.2], [-0.3, 0.2, 0.7, -0.1]], name="W")
@@ -35,9 +32,7 @@ for name, loss in (("hinge", gd.losses.hinge), ("softmax", gd.losses.softmax_cro
     print(f"\n{name} loss {value.item():.3f}, gradient of each row of W and of b:")
     for row, bias, of in zip(back[W].numpy(), back[b].numpy(), CLASSES, strict=True):
         print(f"{of:5} {'  '.join(f'{g:6.3f}' for g in row)}    {bias:6.3f}")
-    picture = draw(value, gradients=back, style="circuit")
-    for suffix in ("svg", "png"):
-        print(picture.save(pictures / f"linear_classifier_{name}.{suffix}").name)
+    save(gd.draw(value, gradients=back, style="circuit"), f"linear_classifier_{name}")
 
 # %%
 # Row by row, with the hinge loss as its two terms: nothing but products, sums and max(0, ·).
@@ -50,6 +45,4 @@ s_cat, *others = [
 ]
 terms = [gd.maximum(0, s - s_cat + 1) for s in others]
 value = (terms[0] + terms[1]).named("L")
-picture = draw(value, gradients=value.backward())
-for suffix in ("svg", "png"):
-    print(picture.save(pictures / f"linear_classifier_rows.{suffix}").name)
+save(gd.draw(value, gradients=value.backward()), "linear_classifier_rows")

@@ -6,24 +6,17 @@ Two inputs, two weights and a bias, squashed by a sigmoid. The sigmoid is one op
 σ(1 − σ), and it can be taken apart: what flows through the pieces multiplies to the same gradient.
 """
 
-from pathlib import Path
+from figures import save
 
 import graphdiff as gd
-from graphdiff.draw import draw
 
 w0, x0, w1, x1, w2 = gd.variables(w0=2.0, x0=-1.0, w1=-3.0, x1=-2.0, w2=-3.0)
 f = gd.sigmoid(w0 * x0 + w1 * x1 + w2)
 back = f.backward()
 
-pictures = Path(__file__).parent / "pictures"
-pictures.mkdir(exist_ok=True)
-picture = draw(f, gradients=back)
-for suffix in ("svg", "png"):
-    print(picture.save(pictures / f"sigmoid_neuron.{suffix}").name)
+save(gd.draw(f, gradients=back), "sigmoid_neuron")
 
 # %%
 # The same with the sigmoid unfolded.
 
-picture = draw(f, gradients=back, unfold="sigmoid")
-for suffix in ("svg", "png"):
-    print(picture.save(pictures / f"sigmoid_neuron_unfolded.{suffix}").name)
+save(gd.draw(f, gradients=back, unfold="sigmoid"), "sigmoid_neuron_unfolded")

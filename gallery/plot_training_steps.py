@@ -8,34 +8,25 @@ the machine named in the title; a short bar across a row is graphdiff's target, 
 """
 
 import json
-import sys
-from pathlib import Path
 
-try:
-    import matplotlib
-except ImportError:
-    sys.exit("this picture needs matplotlib: pip install 'graphdiff[plot]'")
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+from figures import BLUE, GREEN, GREY, ORANGE, PURPLE, RESULTS, panels, save
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from graphdiff.bench.figures import measured, time_ratio
 from graphdiff.bench.targets import TARGETS
 
-here = Path(__file__).parent
-result = json.loads((here.parent / "tests/benchmarks/results/training_steps.json").read_text("utf-8"))
+result = json.loads((RESULTS / "training_steps.json").read_text("utf-8"))
 
 # Okabe and Ito's colours: told apart under every kind of colour blindness, and each has a marker of its own.
 LOOKS = {
-    "graphdiff numpy compiled": ("#0072B2", "o"),
-    "graphdiff torch compiled": ("#D55E00", "D"),
+    "graphdiff numpy compiled": (BLUE, "o"),
+    "graphdiff torch compiled": (ORANGE, "D"),
     "torch.compile": ("#000000", "s"),
-    "jax": ("#009E73", "^"),
-    "mygrad": ("#CC79A7", "v"),
+    "jax": (GREEN, "^"),
+    "mygrad": (PURPLE, "v"),
     "autograd": ("#E69F00", "P"),
     "tinygrad": ("#56B4E9", "X"),
-    "micrograd": ("#777777", "*"),
+    "micrograd": (GREY, "*"),
 }
 
 
@@ -75,7 +66,7 @@ def write(spread, limit, y):
 # %%
 # A lane for each contestant within a workload's band, so that nothing lies on anything else.
 
-figure, axes = plt.subplots(figsize=(10, 1.6 + 1.5 * len(rows)), layout="constrained")
+figure, (axes,) = panels(size=(10, 1.6 + 1.5 * len(rows)))
 lane = 0.8 / len(LOOKS)
 for band, (workload, found) in enumerate(rows.items()):
     if band % 2 == 0:
@@ -112,12 +103,5 @@ for name, (colour, marker) in LOOKS.items():
 axes.plot([], [], "|", color="#222222", markersize=12, markeredgewidth=3, label="target: met ✓, missed ✗")
 figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize=9)
 axes.tick_params(axis="y", length=0)
-for side in ("top", "right", "left"):
-    axes.spines[side].set_visible(False)
-
-pictures = here / "pictures"
-pictures.mkdir(exist_ok=True)
-for suffix in ("svg", "png"):
-    path = pictures / f"training_steps.{suffix}"
-    figure.savefig(path, dpi=150, metadata={"Date": None} if suffix == "svg" else None)
-    print(path.name)
+axes.spines["left"].set_visible(False)
+save(figure, "training_steps")
