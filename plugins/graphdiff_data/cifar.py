@@ -139,6 +139,7 @@ def _names(folder: Path, labels: str, count: int) -> list[str]:
         names = read_whole(path, _MOST_WORDS).decode("utf-8", "replace").split()
     else:
         return []
-    if not isinstance(names, list) or len(names) != count:
+    texts = isinstance(names, list) and all(isinstance(name, (str, bytes)) for name in names)
+    if not texts or len(names) != count:
         raise refused(path, f"does not hold {count} names of classes as {key}")
-    return [name.decode("latin-1") if isinstance(name, bytes) else str(name) for name in names]
+    return [name.decode("latin-1") if isinstance(name, bytes) else name for name in names]
