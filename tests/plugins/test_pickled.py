@@ -53,10 +53,11 @@ def test_any_bytes_are_read_or_refused(folder, content):
 
 
 PIECES = [
-    b"(", b")", b"]", b"}", b"N", b"K\x03", b"\x85", b"\x86", b"\x87", b"t", b"l", b"d", b"a", b"e", b"s", b"u",
-    b"q\x00", b"q\x01", b"h\x00", b"h\x01", b"\x94", b"R", b"b", b"X\x01\x00\x00\x00<", b"C\x02ab", b"U\x02ab",
-    b"X\x02\x00\x00\x00u1", b"X\x06\x00\x00\x00latin1", b"\x93", b"cnumpy\ndtype\n", b"cnumpy\nndarray\n",
-    b"cnumpy.core.multiarray\n_reconstruct\n", b"cnumpy.core.numeric\n_frombuffer\n", b"c_codecs\nencode\n",
+    b"(", b")", b"]", b"}", b"N", b"K\x03", b"\x85", b"\x86", b"\x87", b"t", b"l", b"d", b"a", b"e", b"s",
+    b"u", b"q\x00", b"q\x01", b"h\x00", b"h\x01", b"\x94", b"R", b"b", b"X\x01\x00\x00\x00<", b"C\x02ab",
+    b"X\x02\x00\x00\x00u1", b"X\x06\x00\x00\x00latin1", b"U\x02ab", b"\x93", b"cnumpy\ndtype\n",
+    b"cnumpy\nndarray\n", b"cnumpy.core.multiarray\n_reconstruct\n",
+    b"cnumpy.core.numeric\n_frombuffer\n", b"c_codecs\nencode\n",
 ]  # fmt: skip
 
 
