@@ -35,7 +35,13 @@ def main() -> None:
     show_default=True,
     help="Folder for the pictures and the report.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of split, weights and batches.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of split, weights and batches.",
+)
 @click.option(
     "--epochs", type=click.IntRange(min=1), default=20, show_default=True, help="Passes over the digits."
 )

@@ -47,8 +47,13 @@ _generator = np.random.default_rng()
 
 
 def seed(value: int) -> None:
-    """Start the random numbers anew, so that what follows comes out the same every time."""
+    """Start the random numbers anew, so that what follows comes out the same every time.
+
+    Raises:
+        ArgumentError: a seed that is no integer from 0 to 2¹²⁸ − 1.
+    """
     global _generator
+    _words(value)
     _generator = np.random.default_rng(value)
 
 

@@ -60,6 +60,20 @@ def test_model_and_optimizer_are_left_as_they_were(used):
     assert np.isfinite(step())
 
 
+def test_what_is_frozen_is_not_trained_meanwhile():
+    stepped = set()
+
+    class Seen(gd.optimizers.SGD):
+        def step(self, module, gradients, **options):
+            stepped.update(name for name, p in module.named_parameters() if p in gradients)
+            super().step(module, gradients, **options)
+
+    net = model()
+    gd.freeze(net, "0.*")
+    curve(net, Seen(0.1), steps=5)
+    assert stepped == {"1.weight", "1.bias", "3.weight", "3.bias"}
+
+
 def test_the_curve_ends_where_training_diverges():
     result = curve(model(), gd.optimizers.SGD(0.1), steps=40, lowest=1e-2, highest=1e9)
     assert len(result.rates) < 40

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphdiff.errors import ArgumentError
-from graphdiff.train.history import Epoch
+from graphdiff.train.history import Epoch, cost
 
 if TYPE_CHECKING:
     from graphdiff.train.trainer import Trainer
-
-_BETTER_IF_SMALLER = ("loss", "error")
 
 
 class Callback:
@@ -49,7 +47,8 @@ class EarlyStopping(Callback):
 
     Args:
         patience: so many epochs without a better value are waited for.
-        metric: of the validation data; smaller is better for one that is called a loss or an error.
+        metric: of the validation data; smaller is better for one that is called a loss or an error, and
+            anything better than NaN.
         least: an improvement below this one is none.
 
     Attributes:
@@ -66,7 +65,6 @@ class EarlyStopping(Callback):
                 fix="give a patience of at least 1, and least ≥ 0",
             )
         self.patience, self.metric, self.least = patience, metric, least
-        self._sign = 1.0 if any(word in metric for word in _BETTER_IF_SMALLER) else -1.0
         self.best, self.best_epoch = math.nan, 0
         self._weights: dict[str, np.ndarray[Any, Any]] = {}
 
@@ -81,7 +79,7 @@ class EarlyStopping(Callback):
                 fix="give fit(validation=…), and a metric that the trainer has",
             )
         value = epoch.validation[self.metric]
-        if not self.best_epoch or self._sign * (self.best - value) > self.least:
+        if not self.best_epoch or cost(self.metric, self.best) - cost(self.metric, value) > self.least:
             self.best, self.best_epoch = value, epoch.number
             self._weights = trainer.model.state_dict()
         elif epoch.number - self.best_epoch >= self.patience:

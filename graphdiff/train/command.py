@@ -19,7 +19,7 @@ from graphdiff.matching import weights
 from graphdiff.module import Module
 from graphdiff.plugins import Registry
 from graphdiff.tensor import Tensor
-from graphdiff.train.callbacks import Callback, EarlyStopping
+from graphdiff.train.callbacks import EarlyStopping
 from graphdiff.train.checkpoint import Checkpoints
 from graphdiff.train.data import Arrays
 from graphdiff.train.dataset import Dataset
@@ -74,7 +74,7 @@ def command(
     build = Registry("models")[model]
     dataset = _prepared(data, folder, build, image_size, seed)
     train, held = hold_out(dataset.train, validation, seed=seed) if validation else (dataset.train, None)
-    standardize = _standardize(dataset)
+    standardize = _standardize(train)
     test, held = _changed(dataset.test, standardize), held and _changed(held, standardize)
     images = dataset.train.inputs.ndim == 4
     transform = _transform([*(_named(a) for a in augment if a and images), *standardize])
@@ -100,6 +100,7 @@ def command(
         "schedule": planned,
         "schedule_by": "step",
         "transform": transform,
+        "callbacks": [EarlyStopping(patience)] if patience else [],
     }
     with on_backend(backend, **options) if backend != "numpy" or device else nullcontext():
         if restarts > 1:
@@ -109,11 +110,8 @@ def command(
             trainer, history = found.trainer, found.histories[found.kept]
         else:
             trainer = make()
-            callbacks: list[Callback] = [EarlyStopping(patience)] if patience else []
             kept = Checkpoints(out, every=checkpoint_every)
-            history = trainer.fit(
-                train, seed=seed, callbacks=callbacks, checkpoints=kept, resume=resume, **fit
-            )
+            history = trainer.fit(train, seed=seed, checkpoints=kept, resume=resume, **fit)
         measured = trainer.evaluate(test)
     say(history.table())
     if history.stopped:
@@ -146,8 +144,11 @@ def _prepared(
         options["folder"] = folder
     elif "folder" in taken and taken["folder"].default is inspect.Parameter.empty:
         raise ArgumentError(f"the data set {name!r} is read from a folder", fix="give --folder")
+    model_takes = inspect.signature(build).parameters
     if "images" in taken:
-        options["images"] = "in_channels" in inspect.signature(build).parameters
+        options["images"] = "in_features" not in model_takes
+    if "size" in taken:
+        options["size"] = image_size or _made_for(model_takes, name)
     if "seed" in taken:
         options["seed"] = seed
     dataset: Dataset = make(**options)
@@ -156,6 +157,18 @@ def _prepared(
     if wanted and dataset.train.inputs.shape[-2:] != (wanted, wanted):
         dataset = dataset.map(transforms.Resize(wanted))
     return dataset
+
+
+def _made_for(model_takes: Mapping[str, inspect.Parameter], name: str) -> int:
+    """The side of image that a model is made for.
+
+    Raises:
+        ArgumentError: it does not say so.
+    """
+    if "image_size" not in model_takes:
+        raise ArgumentError(f"the images of {name!r} come in any size", fix="give --image-size")
+    size: int = model_takes["image_size"].default
+    return size
 
 
 def _least_size(build: Callable[..., Module], dataset: Dataset) -> int | None:
@@ -230,10 +243,9 @@ def _penalty(l1: float, l2: float) -> Callable[[Module], Tensor]:
     return penalty
 
 
-def _standardize(dataset: Dataset) -> list[Transform]:
+def _standardize(train: Arrays) -> list[Transform]:
     """Images, whose numbers are as they were stored, are brought to mean 0 and deviation 1 by channel."""
-    inputs = dataset.train.inputs
-    return [Registry("transforms").Standardize.fit(inputs)] if inputs.ndim == 4 else []
+    return [Registry("transforms").Standardize.fit(train.inputs)] if train.inputs.ndim == 4 else []
 
 
 def _changed(data: Arrays, transforms: Sequence[Transform]) -> Arrays:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +25,14 @@ class Metrics(dict[str, float]):
             return self[name]
         except KeyError:
             raise AttributeError(f"there is no metric {name!r}; there are {', '.join(self)}") from None
+
+
+def cost(metric: str, value: float) -> float:
+    """What is best where it is smallest: a loss or an error, by its name, as it is, all else negated. NaN is
+    the worst."""
+    if math.isnan(value):
+        return math.inf
+    return value if "loss" in metric or "error" in metric else -value
 
 
 class Epoch(NamedTuple):

@@ -20,7 +20,7 @@ from graphdiff.train.callbacks import Callback
 from graphdiff.train.checkpoint import Checkpoints
 from graphdiff.train.data import Arrays
 from graphdiff.train.history import Epoch, History, Means
-from graphdiff.train.sources import as_batches, prefetch
+from graphdiff.train.sources import as_batches, is_pair, prefetch
 from graphdiff.train.trainer import in_one
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise ArgumentError(f"{self.epochs} epochs train nothing", fix="give at least 1")
+        if self.seed < 0:
+            raise ArgumentError(f"seed={self.seed}", fix="give an integer of at least 0")
         if self.fetch_every is not None and self.fetch_every < 1:
             raise ArgumentError(f"fetch_every={self.fetch_every}", fix="give at least 1")
         if self.schedule_by not in ("epoch", "step"):
@@ -88,7 +90,7 @@ class Loop:
 
     def _steps(self) -> int | None:
         """In one epoch, where that is known."""
-        if isinstance(self.train, tuple):
+        if is_pair(self.train):
             return math.ceil(len(self.train[0]) / max(1, self.settings.batch_size))
         return len(self.train) if hasattr(self.train, "__len__") else None
 
@@ -97,7 +99,7 @@ class Loop:
         made = as_batches(
             self.train, s.batch_size, shuffle=True, transform=s.transform, seed=s.seed, epoch=self.epoch
         )
-        ready = isinstance(self.train, tuple) and s.transform is None
+        ready = is_pair(self.train) and s.transform is None
         return itertools.islice(made if ready else prefetch(made), self.done, None)
 
     def _pass(self, bar: Bar) -> None:
@@ -142,7 +144,7 @@ class Loop:
             # Held, the old arrays stay as they are; torch then copies what it would write over.
             self._before = [(cell, cell.data) for cell in self.trainer.cells()]
         if self.settings.schedule_by == "step":
-            self._schedule(len(self.history.rates))
+            self._schedule(len(self.history.rates), None if self.done else self._watched())
         values = self.trainer.step(tensor(batch.inputs), tensor(batch.labels))
         self._pending.append((batch, values))
         self.history.rates.append(self.trainer.optimizer.lr)
@@ -200,7 +202,7 @@ class Loop:
 
     def _run_settings(self) -> dict[str, Any]:
         """What must be the same for a run to go on."""
-        shapes = [list(np.shape(a)) for a in self.train] if isinstance(self.train, tuple) else None
+        shapes = [list(np.shape(a)) for a in self.train] if is_pair(self.train) else None
         s = self.settings
         return {"seed": s.seed, "batch_size": s.batch_size, "data": shapes, "callbacks": len(s.callbacks)}
 

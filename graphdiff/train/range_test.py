@@ -50,7 +50,8 @@ def range_test(
     seed: int = 0,
 ) -> RangeTest:
     """Train with a rate that rises from ``lowest`` to ``highest`` by a factor per step; stop where the loss
-    is no longer finite or four times the best. Model and optimizer are left as they were.
+    is no longer finite or four times the best. Frozen parameters stay; model and optimizer are left as they
+    were.
 
     Args:
         loss: ``loss(model(inputs), labels)`` is the mean loss of a batch.
@@ -68,7 +69,7 @@ def range_test(
 
     def update(inputs: Tensor, labels: Tensor) -> Tensor:
         value = loss(model(inputs), labels)
-        optimizer.step(model, value.backward(wrt=model.parameters()))
+        optimizer.step(model, value.backward(wrt=[p for p in model.parameters() if not p.frozen]))
         return value
 
     before, kept = [(cell, cell.data) for cell in _cells(model, optimizer)], set(optimizer.state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -9,9 +10,9 @@ from typing import Any, NamedTuple
 
 from graphdiff import random
 from graphdiff.errors import ArgumentError
-from graphdiff.train.data import Arrays
-from graphdiff.train.history import History, Metrics
-from graphdiff.train.splits import k_folds
+from graphdiff.train.data import Array, Arrays, Split
+from graphdiff.train.history import History, Metrics, cost
+from graphdiff.train.splits import are_classes, k_folds
 from graphdiff.train.trainer import Trainer
 
 
@@ -37,25 +38,36 @@ class Scores:
 
 def cross_validate(
     make: Callable[..., Trainer], data: Arrays, *, k: int = 5, seed: int = 0,
-    options: Mapping[str, Any] | None = None, **fit: Any,
+    options: Mapping[str, Any] | None = None,
+    prepare: Callable[[Array], Callable[[Array], Array]] | None = None, **fit: Any,
 ) -> Scores:  # fmt: skip
     """Train k times, each time on all but one of k parts, and measure on that part.
 
     Args:
         make: ``make(**options)`` gives a trainer with a fresh model; the shared random numbers start from
             the seed before each call.
+        data: inputs and labels; class numbers have equal shares in all folds.
+        prepare: ``prepare(inputs)`` of the training part of a fold gives what changes the inputs of both
+            parts, such as ``gd.transforms.Standardize.fit``. (A ``transform`` for fit is augmentation, and
+            leaves the part that is measured as it is.)
         fit: passed to :meth:`Trainer.fit`.
 
     Raises:
         ArgumentError: fewer than two folds, or more than a class has examples.
     """
     folds = []
-    for split in k_folds(data, k, seed=seed):
+    for split in k_folds(data, k, seed=seed, stratify=are_classes(data[1])):
+        if prepare is not None:
+            split = _changed(split, prepare(split.train.inputs))
         random.seed(seed)
         trainer = make(**(options or {}))
         trainer.fit(split.train, seed=seed, **{"progress": False, **fit})
         folds.append(trainer.evaluate(split.test))
     return Scores(options or {}, folds)
+
+
+def _changed(split: Split, change: Callable[[Array], Array]) -> Split:
+    return Split(*(Arrays(change(part.inputs), part.labels) for part in split))
 
 
 def search(
@@ -70,7 +82,11 @@ def search(
 ) -> list[Scores]:
     """Cross-validate each set of hyperparameters; the best first.
 
-    ``grid_options(lr=[0.1, 0.01], …)`` and ``random_options(10, lr=…)`` give candidates.
+    ``grid_options(lr=[0.1, 0.01], …)`` and ``random_options(10, lr=…)`` give candidates. One that diverges
+    ends the search; with ``keep_going=True`` it comes last.
+
+    Args:
+        fit: passed to :func:`cross_validate`.
 
     Raises:
         ArgumentError: no candidates.
@@ -78,8 +94,7 @@ def search(
     found = [cross_validate(make, data, k=k, seed=seed, options=c, **fit) for c in candidates]
     if not found:
         raise ArgumentError("no candidates to choose from", fix="give at least one set of hyperparameters")
-    smaller = "loss" in metric or "error" in metric
-    return sorted(found, key=lambda s: s.mean(metric) if smaller else -s.mean(metric))
+    return sorted(found, key=lambda s: (not math.isfinite(s.mean("loss")), cost(metric, s.mean(metric))))
 
 
 def grid_options(**values: Sequence[Any]) -> list[dict[str, Any]]:
@@ -108,7 +123,8 @@ class Restarts(NamedTuple):
         trainer: of the run that was kept.
         kept: its place among the runs.
         histories: of all runs.
-        losses: of all training data after each run; that of the kept run is the lowest.
+        losses: of all training data, changed by the transform if there is one, after each run; that of the
+            kept run is the lowest.
     """
 
     trainer: Trainer
@@ -138,8 +154,8 @@ def random_restarts(
         random.seed(seed + k)
         trainer = make()
         histories.append(trainer.fit(train, seed=seed + k, **{"progress": False, **fit}))
-        losses.append(trainer.evaluate(train).loss)
-        if best is None or losses[k] < losses[kept]:
+        losses.append(trainer.evaluate(train, transform=fit.get("transform")).loss)
+        if best is None or cost("loss", losses[k]) < cost("loss", losses[kept]):
             best, kept = trainer, k
     assert best is not None
     return Restarts(best, kept, histories, losses)

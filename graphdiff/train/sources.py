@@ -48,11 +48,11 @@ def as_batches(
         ArgumentError: no examples, a size below 1, or a source that is none of these.
         ShapeError: inputs and labels of unequal number.
     """
-    if _is_pair(source):
+    if is_pair(source):
         made = _cut(source, size, np.random.default_rng((seed, epoch)) if shuffle else None)
     else:
         made = _ready(source)
-    smallest = size if _is_pair(source) else 0
+    smallest = size if is_pair(source) else 0
     for indices, batch in made:
         if drop_last and len(indices) < smallest:
             return
@@ -63,7 +63,8 @@ def as_batches(
         yield batch
 
 
-def _is_pair(source: Any) -> bool:
+def is_pair(source: Any) -> bool:
+    """Whether it is a pair of arrays, not something that iterates over batches."""
     return isinstance(source, (tuple, list)) and len(source) == 2 and all(hasattr(a, "shape") for a in source)
 
 
@@ -100,7 +101,7 @@ def _batch(part: Any) -> Arrays:
     except (TypeError, ValueError):
         raise ArgumentError(
             f"a batch is a pair (inputs, labels), not {type(part).__name__}",
-            fix="let the loader give such pairs",
+            fix="let the loader give such pairs; data in lists become arrays with np.asarray",
         ) from None
     return paired(_numpy(inputs), _numpy(labels))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -59,8 +60,14 @@ def k_folds(data: Arrays, k: int = 5, *, seed: int = 0, stratify: bool = True) -
         yield Split(Arrays(inputs[kept], labels[kept]), Arrays(inputs[held], labels[held]))
 
 
+def are_classes(labels: Any) -> bool:
+    """Whether there is a whole number for each example."""
+    labels = np.asarray(labels)
+    return labels.ndim == 1 and labels.dtype.kind in "iub"
+
+
 def _classes(labels: Array) -> Array:
-    if labels.ndim != 1 or labels.dtype.kind not in "iub":
+    if not are_classes(labels):
         raise ArgumentError(
             f"labels of shape {labels.shape} and {labels.dtype} are no class numbers",
             fix="give one integer per example, or stratify=False",

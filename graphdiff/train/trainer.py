@@ -10,7 +10,7 @@ import numpy as np
 
 from graphdiff import context, ops
 from graphdiff.compile import compile
-from graphdiff.errors import ArgumentError
+from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.module import Module, Parameter
 from graphdiff.tensor import Tensor, tensor
 from graphdiff.train.history import History, Means, Metrics
@@ -28,7 +28,16 @@ Metric = Callable[[Tensor, Tensor], Tensor]
 
 
 def accuracy(scores: Tensor, labels: Tensor) -> Tensor:
-    """The share of examples whose largest score is at their label."""
+    """The share of examples whose largest score is at their label.
+
+    Raises:
+        ShapeError: other shapes than (…, classes) and (…).
+    """
+    if scores.shape[:-1] != labels.shape or not scores.ndim:
+        raise ShapeError(
+            f"accuracy: scores of shape {scores.shape} do not fit labels of shape {labels.shape}",
+            fix="give class numbers as labels, or the trainer metrics of your own; metrics={} for none",
+        )
     return ops.mean(ops.cast(ops.argmax(scores, -1) == labels, "float32"))
 
 
@@ -95,7 +104,7 @@ class Trainer:
             epochs: in all, those before a checkpoint included.
             transform: changes the training inputs of each batch (augmentation).
             schedule: sets the learning rate; one that watches a metric is given the last epoch's loss, on the
-                validation data if there are any.
+                validation data if there are any, once when the next epoch begins.
             schedule_by: "epoch" or "step": what the schedule counts.
             checkpoints: where the run is kept.
             resume: go on from the checkpoint that is there, if there is one.
@@ -135,11 +144,16 @@ class Trainer:
         """Why training is to end before its last epoch, or ""."""
         return self._stopped
 
-    def evaluate(self, data: Any, *, batch_size: int = 256) -> Metrics:
-        """Means of loss and metrics over all examples, in evaluation mode, without training."""
+    def evaluate(self, data: Any, *, batch_size: int = 256, transform: Transform | None = None) -> Metrics:
+        """Means of loss and metrics over all examples, in evaluation mode, without training.
+
+        Args:
+            data: as for :meth:`fit`.
+            transform: changes the inputs of each batch, such as standardising what was so in training.
+        """
         means = Means(("loss", *self.metrics))
         with evaluating(self.model):
-            for batch in as_batches(data, batch_size):
+            for batch in as_batches(data, batch_size, transform=transform):
                 values = self._measure(tensor(batch.inputs), tensor(batch.labels))
                 means.add(values.numpy(), len(batch.labels))
         return means.metrics()

@@ -6,7 +6,7 @@ Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 20
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -139,6 +139,10 @@ def _names(folder: Path, labels: str, count: int) -> list[str]:
         names = read_whole(path, _MOST_WORDS).decode("utf-8", "replace").split()
     else:
         return []
-    if not isinstance(names, list) or len(names) != count:
+    if not _are_texts(names) or len(names) != count:
         raise refused(path, f"does not hold {count} names of classes as {key}")
-    return [name.decode("latin-1") if isinstance(name, bytes) else str(name) for name in names]
+    return [name.decode("latin-1") if isinstance(name, bytes) else name for name in names]
+
+
+def _are_texts(names: Any) -> TypeGuard[list[str | bytes]]:
+    return isinstance(names, list) and all(isinstance(name, (str, bytes)) for name in names)

@@ -20,6 +20,7 @@ import numpy as np
 from graphdiff_data.files import read_whole, refused
 
 _MOST_STEPS = 1_000_000
+_LONGEST_KEY = 1000
 _WHOLE_NUMBERS = re.compile(r"\|?[iu][1248]")
 
 
@@ -32,7 +33,8 @@ def read_pickle(path: Path, limit: int) -> dict[str, Any]:
     Raises:
         DataError: a longer file, a truncated one, or one with anything else in it.
     """
-    machine, data, place = _Machine(), read_whole(path, limit), 0
+    data, place = read_whole(path, limit), 0
+    machine = _Machine(len(data))
     try:
         for step, (opcode, argument, position) in enumerate(pickletools.genops(data)):
             if step >= _MOST_STEPS:
@@ -48,9 +50,15 @@ def read_pickle(path: Path, limit: int) -> dict[str, Any]:
 
 
 class _Machine:
-    """The stack, the places of marks on it, and the memo."""
+    """The stack, the places of marks on it, and the memo.
 
-    def __init__(self) -> None:
+    Args:
+        room: characters that may be encoded in all. A pickle holds each text that it encodes, so it needs no
+            more than its own length; without the bound, one long text encoded often fills any memory.
+    """
+
+    def __init__(self, room: int) -> None:
+        self.room = room
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
@@ -85,6 +93,12 @@ class _Machine:
     def memoize(self, number: int | None) -> None:
         self.memo[len(self.memo) if number is None else number] = self.stack[-1]
 
+    def encoded(self, text: str) -> bytes:
+        self.room -= len(text)
+        if self.room < 0:
+            raise ValueError("it encodes more text than it holds")
+        return text.encode("latin-1")
+
     def append(self, items: list[Any]) -> None:
         if type(self.stack[-1]) is not list:
             raise TypeError("it appends to what is no list")
@@ -104,19 +118,21 @@ class _Machine:
         function, arguments = self.last(2)
         if type(function) is not _Name or type(arguments) is not tuple:
             raise TypeError("it calls what is no function")
-        self.stack.append(function.stands_for(*arguments))
+        self.stack.append(function.stands_for(self, *arguments))
 
     def build(self) -> None:
         (state,) = self.last(1)
         if not isinstance(self.stack[-1], (_Array, _Type)) or type(state) is not tuple:
             raise TypeError("it sets the state of what has none")
-        self.stack[-1].build(*state)
+        self.stack[-1].build(self, *state)
 
 
 class _Name:
     """A name in the pickle, and the function here that it stands for."""
 
     def __init__(self, module: Any, name: Any) -> None:
+        if type(module) is not str or type(name) is not str:
+            raise TypeError("it names something by what is no text")
         if (module, name) not in _FUNCTIONS:
             raise ValueError(f"it names {f'{module}.{name}'[:80]!r}")
         self.stands_for = _FUNCTIONS[module, name]
@@ -125,12 +141,13 @@ class _Name:
 class _Type:
     """The dtype of an array."""
 
-    def __init__(self, code: Any, *_: Any) -> None:
-        if not (isinstance(code, str) and _WHOLE_NUMBERS.fullmatch(code)):
-            raise ValueError(f"it has an array of the type {str(code)[:80]!r}")
+    def __init__(self, machine: _Machine, code: Any, *_: Any) -> None:
+        if type(code) is not str or not _WHOLE_NUMBERS.fullmatch(code):
+            named = repr(code[:80]) if type(code) is str else "that is no text"
+            raise ValueError(f"it has an array of the type {named}")
         self.dtype = np.dtype(code)
 
-    def build(self, version: Any, order: Any, *_: Any) -> None:
+    def build(self, machine: _Machine, version: Any, order: Any, *_: Any) -> None:
         if order not in ("<", ">", "|", "="):
             raise ValueError("it has an array of unknown byte order")
         self.dtype = self.dtype.newbyteorder(order)
@@ -142,8 +159,10 @@ class _Array:
     def __init__(self, *_: Any) -> None:
         self.array: np.ndarray[Any, Any] = np.empty(0, np.uint8)
 
-    def build(self, version: Any, shape: Any, kind: Any, fortran: Any, content: Any) -> None:
-        raw = content.encode("latin-1") if isinstance(content, str) else content
+    def build(
+        self, machine: _Machine, version: Any, shape: Any, kind: Any, fortran: Any, content: Any
+    ) -> None:
+        raw = machine.encoded(content) if isinstance(content, str) else content
         if type(shape) is not tuple or not all(type(n) is int and n >= 0 for n in shape):
             raise TypeError("it has an array without a shape")
         if not isinstance(kind, _Type) or not isinstance(raw, (bytes, bytearray)):
@@ -153,21 +172,21 @@ class _Array:
         self.array = np.frombuffer(raw, kind.dtype).reshape(shape, order="F" if fortran else "C")
 
 
-def _of_buffer(content: Any, kind: Any, shape: Any, order: Any) -> _Array:
+def _of_buffer(machine: _Machine, content: Any, kind: Any, shape: Any, order: Any) -> _Array:
     made = _Array()
-    made.build(1, shape, kind, order == "F", content)
+    made.build(machine, 1, shape, kind, order == "F", content)
     return made
 
 
-def _encoded(text: Any, encoding: Any) -> bytes:
+def _encoded(machine: _Machine, text: Any, encoding: Any) -> bytes:
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
         raise TypeError("it encodes what is no text")
-    return text.encode("latin-1")
+    return machine.encoded(text)
 
 
 def _key(key: Any) -> str:
-    if not isinstance(key, (str, bytes)):
-        raise TypeError("it has a dict with keys that are no text")
+    if not isinstance(key, (str, bytes)) or len(key) > _LONGEST_KEY:
+        raise TypeError(f"it has a dict with keys that are no text of at most {_LONGEST_KEY:,} characters")
     return key if isinstance(key, str) else key.decode("latin-1")
 
 

@@ -52,6 +52,50 @@ def test_any_bytes_are_read_or_refused(folder, content):
         read_pickle(written(folder, "a", b"\x80\x04" + content), LIMIT)
 
 
+PIECES = [
+    b"(", b")", b"]", b"}", b"N", b"K\x03", b"\x85", b"\x86", b"\x87", b"t", b"l", b"d", b"a", b"e", b"s",
+    b"u", b"q\x00", b"q\x01", b"h\x00", b"h\x01", b"\x94", b"R", b"b", b"X\x01\x00\x00\x00<", b"C\x02ab",
+    b"X\x02\x00\x00\x00u1", b"X\x06\x00\x00\x00latin1", b"U\x02ab", b"\x93", b"cnumpy\ndtype\n",
+    b"cnumpy\nndarray\n", b"cnumpy.core.multiarray\n_reconstruct\n",
+    b"cnumpy.core.numeric\n_frombuffer\n", b"c_codecs\nencode\n",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30))
+def test_any_program_of_known_opcodes_is_read_or_refused(folder, pieces):
+    read_or_refuse(read_pickle, written(folder, "a", b"\x80\x04" + b"".join(pieces) + b"."), LIMIT)
+
+
+DEEP = b")" + b"\x85" * 200_000
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        DEEP + b"X\x01\x00\x00\x00a\x93",  # a name that is deeply nested, which nobody can hash
+        b"cnumpy\ndtype\n" + DEEP + b"\x85R",
+        b"cnumpy\ndtype\nX\x02\x00\x00\x00u1\x85R(K\x03" + DEEP + b"tb",
+        b"c_codecs\nencode\n" + DEEP + DEEP + b"\x86R",
+        b"}" + DEEP + b"Ns",
+    ],
+)
+def test_what_is_deeply_nested_is_refused(tmp_path, program):
+    refusal(read_pickle, written(tmp_path, "deep", b"\x80\x04" + program + b"."), LIMIT)
+
+
+def test_one_text_encoded_again_and_again_fills_no_memory(tmp_path):
+    text = b"X" + struct.pack("<I", 1 << 20) + b"a" * (1 << 20) + b"q\x01X\x06\x00\x00\x00latin1q\x02"
+    whole = b"\x80\x04c_codecs\nencode\nq\x00" + text + b"h\x00h\x01h\x02\x86R" * 200 + b"."
+    path = written(tmp_path, "many", whole)
+    assert "encodes more text than it holds" in refusal(read_pickle, path, LIMIT)
+    assert peak(lambda: refusal(read_pickle, path, LIMIT)) < 16 << 20
+
+
+def test_a_key_of_any_length_is_not_decoded_again_and_again(tmp_path):
+    key = b"B" + struct.pack("<I", 1 << 20) + b"a" * (1 << 20)
+    assert "keys" in refusal(read_pickle, written(tmp_path, "key", b"\x80\x04}" + key + b"Ns."), LIMIT)
+
+
 @pytest.mark.parametrize("dtype", ["u1", "i1", "<i2", ">i4", "<u8", ">i8"])
 @pytest.mark.parametrize("protocol", range(2, 6))
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -1,10 +1,12 @@
 """``graphdiff train``: from names to a trained model in a folder."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 import graphdiff as gd
 from graphdiff.cli import main
@@ -64,6 +66,42 @@ def test_restarts_and_early_stopping(tmp_path):
         "linear", "--data", "digits", "--epochs", 60, "--lr", 0.3, "--early-stopping", 1, out=tmp_path
     )
     assert "stopped: validation loss was best in epoch" in shown
+
+
+def test_restarts_are_compared_on_the_training_data_as_they_were_in_training(tmp_path):
+    common = ("lenet5", "--data", "digits", "--epochs", 2, "--augment", "", "--validation", 0)
+    shown = train(*common, "--restarts", 2, out=tmp_path)
+    found = [float(x) for x in re.findall(r"restart \d: training loss (\S+)", shown)]
+    last = json.loads((tmp_path / "history.json").read_text())["history"]["epochs"][-1]["train"]["loss"]
+    assert min(found) == pytest.approx(last, rel=0.5)
+    assert min(found) < last  # measured after the epoch, whose mean is over the way there
+
+
+def test_lenet_as_published_takes_the_digits(tmp_path):
+    shown = train(
+        "lenet5_1998",
+        "--data",
+        "digits",
+        "--image-size",
+        32,
+        "--epochs",
+        1,
+        "--batch-size",
+        256,
+        out=tmp_path,
+    )
+    assert "test: loss" in shown
+
+
+def test_an_image_folder_takes_the_size_that_the_model_is_made_for(tmp_path):
+    rng = np.random.default_rng(0)
+    for k in range(16):
+        place = tmp_path / "images" / "ab"[k % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)).save(place / f"{k}.png")
+    given = ("--data", "image_folder", "--folder", tmp_path / "images", "--epochs", 1, "--validation", 0.2)
+    assert "test: loss" in train("lenet5", *given, out=tmp_path / "out")
+    assert "give --image-size" in train("resnet20", *given, out=tmp_path / "out", code=1)
 
 
 def test_torch_trains_it_as_well(tmp_path):

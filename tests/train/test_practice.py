@@ -8,19 +8,23 @@ import torch
 from train.problems import points, trainer
 
 import graphdiff as gd
-from graphdiff.errors import ArgumentError, NonFiniteError
+from graphdiff.errors import ArgumentError, NonFiniteError, ShapeError
 from graphdiff.train import (
     Arrays,
     Callback,
+    Checkpoints,
     EarlyStopping,
     History,
     TensorBoard,
+    accuracy,
     cross_validate,
     grid_options,
+    k_folds,
     random_options,
     random_restarts,
     search,
 )
+from graphdiff.train.loop import Loop, Settings
 
 
 def state(made):
@@ -61,6 +65,14 @@ def test_early_stopping_knows_which_way_is_better():
     assert stopping.best > 0.8
 
 
+def test_nan_is_worse_than_any_value_of_a_watched_metric():
+    scripted, stopping = Scripted([np.nan, 3.0, np.nan, 2.0, np.nan, np.nan]), EarlyStopping(patience=2)
+    made = trainer()
+    made.fit(points(), validation=points(seed=1), epochs=6, callbacks=[scripted, stopping], progress=False)
+    assert (stopping.best, stopping.best_epoch) == (2.0, 4)
+    assert state(made) == scripted.states[3]
+
+
 def test_early_stopping_is_answered_without_what_it_watches():
     with pytest.raises(ArgumentError, match="watches 'loss', there is no validation data"):
         trainer().fit(points(), callbacks=[EarlyStopping()], progress=False)
@@ -83,6 +95,15 @@ def test_metrics_of_ones_own_are_means_over_examples():
     assert made.evaluate(points(50), batch_size=7).ones == pytest.approx(points(50).labels.mean(), rel=1e-6)
     with pytest.raises(AttributeError, match="no metric 'accuracy'; there are loss, ones"):
         _ = history.epochs[0].train.accuracy
+
+
+@pytest.mark.parametrize("labels", [np.eye(2, dtype="float32")[[0, 1]], np.zeros((2, 1), "int64")])
+def test_accuracy_of_what_are_no_class_numbers_is_refused(labels):
+    scores = gd.tensor(np.zeros((2, 2), "float32"))
+    with pytest.raises(ShapeError, match=r"accuracy: scores of shape \(2, 2\).*\n.*metrics="):
+        accuracy(scores, gd.tensor(labels))
+    with pytest.raises(ShapeError, match="accuracy"):
+        accuracy(gd.tensor(1.0), gd.tensor(1))
 
 
 def test_gradient_norms_are_those_of_the_whole_gradient():
@@ -139,6 +160,20 @@ def test_a_dataloader_is_as_good_as_arrays():
     history = made.fit(loader, validation=loader, epochs=2, progress=False)
     assert len(history.losses) == 6
     assert history.epochs[-1].validation == pytest.approx(made.evaluate(data), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_a_sequence_of_batches_is_no_pair_of_arrays(kind, tmp_path):
+    data = points(50)
+    ready = kind(Arrays(*(part[at] for part in data)) for at in (slice(0, 20), slice(20, 50)))
+    history = trainer().fit(ready, epochs=2, checkpoints=Checkpoints(tmp_path), progress=False)
+    assert len(history.losses) == 4
+
+
+def test_the_bar_knows_the_steps_of_arrays_in_a_list():
+    settings = Settings(1, 20, 0, None, None, "epoch", (), None, None, False)
+    for given in (points(50), list(points(50))):
+        assert Loop(trainer(), given, None, settings)._steps() == 3
 
 
 # Divergence
@@ -226,6 +261,53 @@ def test_a_search_puts_the_best_first():
     assert [s.mean("loss") for s in by_loss] == sorted(s.mean("loss") for s in by_loss)
     with pytest.raises(ArgumentError, match="no candidates"):
         search(make, [], points())
+
+
+def test_each_fold_is_prepared_by_its_own_training_part():
+    seen = []
+
+    def prepare(inputs):
+        seen.append(inputs)
+        return gd.transforms.Standardize.fit(inputs)
+
+    data = points(100)
+    far = Arrays(1000 * data.inputs + 5000, data.labels)
+    scores = cross_validate(make, far, k=4, epochs=20, prepare=prepare)
+    splits = list(k_folds(far, 4, seed=0))
+    for inputs, split in zip(seen, splits, strict=True):
+        np.testing.assert_array_equal(inputs, split.train.inputs)
+    assert scores.mean() > 0.8
+
+
+def test_cross_validation_of_what_has_no_classes():
+    def regression():
+        return gd.Trainer(gd.layers.Linear(3, 1), gd.losses.mean_squared, gd.optimizers.SGD(0.1), metrics={})
+
+    x = points(60).inputs
+    assert cross_validate(regression, Arrays(x, x[:, :1]), k=3, epochs=20).mean("loss") < 0.01
+
+
+@pytest.mark.parametrize("metric", ["loss", "accuracy"])
+def test_what_diverged_comes_last_in_a_search_and_is_never_kept(metric):
+    data = points(60)
+    data.inputs[:] *= 1e20
+    candidates = grid_options(lr=[1e30, 1e-42, 1e29])
+    found = search(make, candidates, data, k=2, epochs=3, metric=metric, keep_going=True)
+    assert [s.options["lr"] for s in found] == [1e-42, 1e30, 1e29]
+    with pytest.raises(NonFiniteError):
+        search(make, candidates, data, k=2, epochs=3)
+    rates = iter([1e30, 1e-42, 1e29])
+    kept = random_restarts(lambda: make(next(rates)), data, restarts=3, epochs=3, keep_going=True)
+    assert kept.kept == 1
+
+
+def test_restarts_are_measured_on_what_they_were_trained_on():
+    shifted = Arrays(points().inputs + 100, points().labels)
+    change = gd.transforms.Standardize.fit(shifted.inputs)
+    found = random_restarts(trainer_unseeded, shifted, restarts=2, epochs=30, transform=change)
+    whole = Arrays(change(shifted.inputs), shifted.labels)
+    assert found.losses[found.kept] == pytest.approx(found.trainer.evaluate(whole).loss, rel=1e-6)
+    assert found.losses[found.kept] < 0.5
 
 
 def test_random_options_come_from_sequences_and_distributions():

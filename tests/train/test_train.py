@@ -89,6 +89,16 @@ def test_the_epochs_means_are_over_examples():
     assert history.epochs[0].train.accuracy == pytest.approx(measured.accuracy)
 
 
+def test_a_schedule_by_steps_may_watch_the_loss_of_the_epochs():
+    rates = []
+    for by in ("epoch", "step"):
+        schedule = gd.schedules.ReduceOnPlateau(0.1, factor=0.5, patience=0, threshold=0.999)
+        made = gd.Trainer(model(), gd.losses.softmax_cross_entropy, gd.optimizers.SGD(0.1))
+        rates.append(made.fit(data(), epochs=4, schedule=schedule, schedule_by=by, progress=False).rates)
+    assert rates[0] == rates[1]
+    assert rates[0][-1] == 0.1 / 4
+
+
 def test_a_seed_repeats_a_run_to_the_last_bit():
     states = []
     for _ in range(2):
