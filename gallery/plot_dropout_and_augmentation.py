@@ -5,7 +5,8 @@ Dropout and augmentation
 With twenty images of each digit, a convolutional network soon knows them all, and gets no better at others.
 Dropout silences some of the units before each linear layer at random; augmentation shows every image
 slightly turned, scaled, slanted and shifted, differently in each epoch. Five seeds choose the images and
-the first weights.
+the first weights. Rate, length and amounts were chosen with other seeds, on training images that are not
+among the two hundred.
 """
 
 import numpy as np
@@ -39,7 +40,7 @@ def score(seed, dropped, transform):
 
 
 WAYS = {"neither": (0, None), "dropout": (0.3, None), "augmentation": (0, bend), "both": (0.3, bend)}
-scores = {name: np.array([score(seed, *way) for seed in range(5)]) for name, way in WAYS.items()}
+scores = {name: np.array([score(seed, *way) for seed in range(10, 15)]) for name, way in WAYS.items()}
 for name, values in scores.items():
     print(f"{name:13} {values.mean():.1f} ± {values.std(ddof=1):.1f} %, {values.round(1)}")
 
