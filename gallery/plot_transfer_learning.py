@@ -7,9 +7,10 @@ new head and learns from those fifty: with its features frozen, or with all of i
 the rate. The same network from scratch takes equally many steps on the same images. Features that tell five
 classes apart are narrow, so 0 to 4 were learned in each of four quarter-turns as classes of their own.
 
-Fifty images go a long way with digits: tuning is ahead of scratch by less than a percentage point, and frozen
-features are ahead only where the fifty are bent at random. Network and rate (of several for each contestant)
-were chosen with other seeds, on images of 5 to 9 that are neither among the fifty nor among the test images.
+Fifty images go a long way with digits: tuning is ahead of scratch by less than a percentage point, frozen
+features only where the fifty are bent at random, both by less than the seeds differ. Network and rate (of
+several for each contestant) were chosen with other seeds, on images of 5 to 9 that are neither among the
+fifty nor among the test images.
 """
 
 import numpy as np
