@@ -194,9 +194,10 @@ class Loop:
         known = {cell.id for cell, _ in self._before}
         optimizer = self.trainer.optimizer
         for path, parameter in self.trainer.model.named_parameters():
-            for kind, cell in optimizer.state.get(path, {}).items():
-                if cell.id not in known:  # made in the first step
-                    cell.assign(optimizer.initial(parameter)[kind])
+            cells = optimizer.state.get(path, {})
+            for kind, start in optimizer.initial(parameter).items():
+                if kind in cells and cells[kind].id not in known:  # made in the first step
+                    cells[kind].assign(start)
 
     # What is kept
 

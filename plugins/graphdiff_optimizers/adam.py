@@ -13,7 +13,7 @@ class Adam(Optimizer):
     """w ← w − lr · m̂ / (√v̂ + ε), with m and v the means of ∇ and ∇², both corrected for having started at 0
     (Kingma and Ba 2015, algorithm 1).
 
-    The corrections count the steps of the optimizer, not those of each parameter.
+    The corrections count the steps since a parameter's first update.
 
     Args:
         lr: the learning rate, above 0.
@@ -55,7 +55,7 @@ class Adam(Optimizer):
         if self.amsgrad:
             square = new["largest"] = gd.maximum(state["largest"], square)
         mean_share, square_share = (
-            gd.cast(1 - beta**self.step_number, parameter.dtype) for beta in self.betas
+            gd.cast(1 - beta ** self.count(state), parameter.dtype) for beta in self.betas
         )
         size = gd.sqrt(square) / gd.sqrt(square_share) + self.eps
         return parameter - lr / mean_share * (new["mean"] / size), new
@@ -118,9 +118,10 @@ class NAdam(Optimizer):
     ) -> tuple[gd.Tensor, State]:
         mean = moved(state["mean"], gradient, self.betas[0])
         square = moved(state["square"], gd.square(gradient), self.betas[1])
-        share = gd.cast(1 - self.betas[1] ** self.step_number, parameter.dtype)
+        step = self.count(state)
+        share = gd.cast(1 - self.betas[1] ** step, parameter.dtype)
         size = gd.sqrt(square / share) + self.eps
-        now, ahead = self._momentum(self.step_number), self._momentum(self.step_number + 1)
+        now, ahead = self._momentum(step), self._momentum(step + 1)
         product = state["product"] * now
         of_gradient, of_mean = (1 - now) / (1 - product), ahead / (1 - product * ahead)
         along = gd.cast(of_gradient, parameter.dtype) * gradient + gd.cast(of_mean, parameter.dtype) * mean
