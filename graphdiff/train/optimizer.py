@@ -6,6 +6,7 @@ back. The learning rate may be set between steps; all other options are built in
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypedDict, Unpack
@@ -18,6 +19,7 @@ from graphdiff.cell import Cell
 from graphdiff.errors import ArgumentError, MutationError, StateError
 from graphdiff.matching import Match
 from graphdiff.module import Module, count_replacement
+from graphdiff.spelling import choice
 from graphdiff.tensor import Tensor
 from graphdiff.train.clipping import Clipping
 from graphdiff.train.gradients import gradients_of
@@ -70,10 +72,12 @@ class Optimizer(ABC):
             raise ArgumentError(f"{type(self).__name__}(lr={lr}) does not descend", fix="give lr > 0")
         unknown = common.keys() - Common.__annotations__.keys()
         if unknown:
+            own = [name for name in inspect.signature(type(self)).parameters if name != "common"]
             raise ArgumentError(
                 f"{type(self).__name__} has no option {', '.join(sorted(unknown))}",
-                fix=f"besides its own it takes {', '.join(Common.__annotations__)}",
+                fix=choice(min(unknown), [*own, *Common.__annotations__]),
             )
+        self._made_with = {"lr": lr, **common}
         self._groups = Groups(lr, common.get("weight_decay", 0.0), common.get("groups") or {})
         self._clipping = Clipping(common.get("clip_norm"), common.get("clip_value"))
         self._lr = Cell(float(lr), "float64", name="/lr")
@@ -100,6 +104,12 @@ class Optimizer(ABC):
         if not value >= 0:
             raise ArgumentError(f"a learning rate of {value} does not descend", fix="give lr ≥ 0")
         self._lr.assign(float(value))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What it was made with, ``lr`` as it was then."""
+        own = {k: v for k, v in vars(self).items() if not k.startswith("_") and k != "state"}
+        return {"kind": type(self).__name__, **self._made_with, **own}
 
     @property
     def step_number(self) -> Tensor:
