@@ -82,10 +82,18 @@ class Cell(Tensor):
         return super()._value(wanted_by) if value is self else value._value(wanted_by)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), np.asarray(self.numpy()), str(self.dtype), self.name, self.role)
+        return _rebuild, (
+            type(self),
+            np.asarray(self.numpy()),
+            str(self.dtype),
+            self.name,
+            self.role,
+            self.recorded,
+        )
 
 
-def _rebuild(kind: type[Cell], value: Any, dtype: str, name: str, role: Role) -> Cell:
+def _rebuild(kind: type[Cell], value: Any, dtype: str, name: str, role: Role, recorded: bool) -> Cell:
     cell = kind.__new__(kind)
     Cell.__init__(cell, value, dtype, name=name, role=role)
+    cell.recorded = recorded
     return cell

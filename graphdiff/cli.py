@@ -121,17 +121,26 @@ def bench(**choices: Any) -> None:
     metavar="NAME=VALUE",
     help="momentum=0.9, …",
 )
-@click.option("--lr", type=float, default=0.003, show_default=True, help="Learning rate.")
+@click.option(
+    "--lr",
+    type=click.FloatRange(min=0, min_open=True),
+    default=0.003,
+    show_default=True,
+    help="Learning rate.",
+)
 @click.option(
     "--schedule", default="Cosine", show_default=True, help='Name of a schedule over all steps, or "".'
 )
-@click.option("--l1", type=float, default=0.0, help="Strength of the penalty λ Σ|w| on weights.")
-@click.option("--l2", type=float, default=0.0, help="Strength of the penalty λ Σw² on weights.")
+@click.option(
+    "--l1", type=click.FloatRange(min=0), default=0.0, help="Strength of the penalty λ Σ|w| on weights."
+)
+@click.option(
+    "--l2", type=click.FloatRange(min=0), default=0.0, help="Strength of the penalty λ Σw² on weights."
+)
 @click.option(
     "--augment",
     multiple=True,
-    default=("GeometricDistortion:rotation=10,scale=0.1,shift=0.05",),
-    show_default=True,
+    show_default="for images GeometricDistortion:rotation=10,scale=0.1,shift=0.05",
     metavar="NAME[:ARGUMENT,…]",
     help='A transform of training images, several in order; "" for none.',
 )
@@ -160,8 +169,8 @@ def bench(**choices: Any) -> None:
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("graphdiff-train"),
-    show_default=True,
+    show_default="graphdiff-train-1, -2, …",
+    help="Folder for checkpoints, weights, history and curves.",
 )
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in the folder --out.")
 @click.option(

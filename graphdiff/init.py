@@ -78,7 +78,7 @@ def xavier_uniform(weight: Any, gain: float = 1.0, *, seed: int | None = None) -
     Returns:
         float64, of the weight's shape.
     """
-    return _uniform(weight, gain * math.sqrt(2 / sum(fans(weight))), seed)
+    return _uniform(weight, _xavier_deviation(weight, gain), seed)
 
 
 def xavier_normal(weight: Any, gain: float = 1.0, *, seed: int | None = None) -> Array:
@@ -86,7 +86,7 @@ def xavier_normal(weight: Any, gain: float = 1.0, *, seed: int | None = None) ->
 
     Arguments and result as for :func:`xavier_uniform`.
     """
-    return _normal(weight, gain * math.sqrt(2 / sum(fans(weight))), seed)
+    return _normal(weight, _xavier_deviation(weight, gain), seed)
 
 
 def kaiming_uniform(
@@ -128,6 +128,10 @@ def kaiming_normal(
     Arguments, result and errors as for :func:`kaiming_uniform`.
     """
     return _normal(weight, _kaiming_deviation(weight, slope, mode, nonlinearity), seed)
+
+
+def _xavier_deviation(weight: Any, gain: float) -> float:
+    return gain * math.sqrt(2 / sum(fans(weight)))
 
 
 def _kaiming_deviation(weight: Any, slope: float, mode: str, nonlinearity: str) -> float:

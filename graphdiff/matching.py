@@ -8,13 +8,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from graphdiff.errors import ArgumentError
 from graphdiff.module import Module, Parameter
 from graphdiff.tensor import Tensor
 
+T = TypeVar("T", bound=Tensor)
 Match = str | Sequence[str] | Callable[[str, Tensor], bool]
 """A pattern of paths (``"features.*"``, ``"*.weight"``), several of which one must fit, or a predicate of
 path and parameter."""
@@ -41,8 +43,16 @@ def matched(module: Module, match: Match) -> Iterator[tuple[str, Parameter]]:
     Raises:
         ArgumentError: none are.
     """
-    named = dict(module.named_parameters())
-    found = [(name, p) for name, p in named.items() if matches(match, name, p)]
+    return iter(fitting(dict(module.named_parameters()), match).items())
+
+
+def fitting(named: Mapping[str, T], match: Match) -> dict[str, T]:
+    """Those of the parameters, by path, that are meant.
+
+    Raises:
+        ArgumentError: none are.
+    """
+    found = {name: p for name, p in named.items() if matches(match, name, p)}
     if not found:
         raise ArgumentError(f"no parameter matches {match!r}", fix=f"there are {', '.join(named)}")
-    return iter(found)
+    return found

@@ -21,12 +21,13 @@ _replaced = 0
 
 
 def replacements() -> int:
-    """How often a cell or a module took the place of another in a module so far, anywhere: what was compiled
+    """How often a cell or a module took the place of another so far, anywhere: what was compiled
     before that may hold on to the old one."""
     return _replaced
 
 
-def _count_replacement() -> None:
+def count_replacement() -> None:
+    """Say that one did."""
     global _replaced
     _replaced += 1
 
@@ -96,7 +97,7 @@ class Module:
                 fix=f"{name}.assign(value)",
             )
         if isinstance(held, (Cell, Module)) and value is not held and not name.startswith("_"):
-            _count_replacement()
+            count_replacement()
         object.__setattr__(self, name, value)
         if not name.startswith("_"):
             _attach(value, f"{self._path}.{name}" if self._path else name, name)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
 from graphdiff import context
-from graphdiff.errors import GraphError, ShapeError
+from graphdiff.errors import ArgumentError, GraphError, ShapeError
 from graphdiff.graph import TensorSpec
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Rules(Protocol):
 class Engine:
     """What primitives need from the rooms above them; :mod:`graphdiff.tensor` puts it in place."""
 
+    tensor: type[Tensor]
     unary: Callable[[Primitive, Any], Tensor]
     binary: Callable[[Primitive, Any, Any], Tensor]
     call: Callable[[Primitive, tuple[Any, ...], Mapping[str, Any]], Tensor]
@@ -229,6 +230,9 @@ class Composite(Primitive):
             kernel where a backend has none, and the derivatives unless ``vjp`` is a better one. What it
             gives and what the named rules give is tested to be equal.
         The rest as for :class:`Primitive`, except ``spec``, which is not needed.
+
+    Raises:
+        ArgumentError: on the call, a decomposition that returns no tensor, or several.
     """
 
     def __init__(self, name: str, decompose: Callable[..., Tensor], **rest: Any) -> None:
@@ -242,9 +246,15 @@ def _without_autocast(decompose: Callable[..., Tensor], *inputs: Tensor, **param
     """What a composite is must not depend on where it stands."""
     token = context.product_dtype.set(None)
     try:
-        return decompose(*inputs, **params)
+        found = decompose(*inputs, **params)
     finally:
         context.product_dtype.reset(token)
+    if not isinstance(found, engine.tensor):
+        raise ArgumentError(
+            f"the decomposition returned a {type(found).__name__}, not one tensor",
+            fix="return one tensor: a primitive has one output; a plain function may return several",
+        )
+    return found
 
 
 def _spec_of(decompose: Callable[..., Tensor], *specs: TensorSpec, **params: Any) -> TensorSpec:

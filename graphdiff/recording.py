@@ -248,5 +248,6 @@ def _pullback(fn: Callable[..., Tensor], inputs: Sequence[Tensor], argnum: int, 
     return pullback(fn, inputs, argnum, g)
 
 
+engine.tensor = Tensor
 engine.unary, engine.binary, engine.call = unary, binary, call
 engine.abstract, engine.pullback = abstract, _pullback

@@ -255,6 +255,22 @@ def test_a_composite_without_a_rule_of_its_own_is_differentiated_by_its_parts():
         assert y.backward()[x] == 12
 
 
+@pytest.mark.parametrize(
+    ("decompose", "kind"),
+    [
+        (lambda x: (x, x), "tuple"),
+        (lambda x: [x], "list"),
+        (lambda x: None, "NoneType"),
+        (lambda x: 1.0, "float"),
+    ],
+)
+def test_a_composite_gives_one_tensor(decompose, kind):
+    wrong = gd.Composite("wrong", decompose)
+    for call in (wrong, gd.compile(wrong), gd.grad(wrong)):
+        with pytest.raises(ArgumentError, match=f"wrong: the decomposition returned a {kind}, not"):
+            call(gd.tensor(2.0))
+
+
 # Functions of functions
 
 
@@ -329,6 +345,17 @@ def test_jacobian_has_output_axes_first():
     both = gd.jacobian(lambda x, y: x * y, (0, 1))(np.ones(2), np.full(2, 3.0))
     assert [b.tolist() for b in both] == [[[3, 0], [0, 3]], [[1, 0], [0, 1]]]
     assert gd.jacobian(lambda x: x[:0])(np.ones(3)).shape == (0, 3)
+
+
+def test_a_hessian_by_several_arrays_is_refused():
+    def fn(p):
+        return gd.sum(p["w"] ** 2) if isinstance(p, dict) else gd.sum(gd.stack(p) ** 2)
+
+    for value, kind in (({"w": gd.ones(2)}, "dict"), ([gd.ones(2), gd.ones(2)], "list")):
+        with pytest.raises(ArgumentError, match=f"hessian: the Hessian by argument 0, a {kind}, would"):
+            gd.hessian(fn)(value)
+    with pytest.raises(ArgumentError, match=r"the Hessian by arguments \(0, 1\)"):
+        gd.hessian(lambda a, b: gd.sum(a * b), (0, 1))(gd.ones(2), gd.ones(2))
 
 
 @given(sources())

@@ -111,6 +111,8 @@ def test_copies_of_a_module_are_their_own(make):
     other.fc.weight.assign([[9.0, 9.0]])
     assert net.fc.weight.tolist() != [[9, 9]]
     assert other.fc.weight.name == "fc.weight"
+    net.fc.bias.frozen = True
+    assert [p.frozen for p in make(net).parameters()] == [False, True]
 
 
 def test_sequential_is_a_sequence_and_checks_its_layers():

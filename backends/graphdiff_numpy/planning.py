@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.compile.executable import VIEWS, memory_roots
-from graphdiff.compile.program import Program
+from graphdiff.compile.executable import memory_roots
+from graphdiff.compile.program import VIEWS, Program
 from graphdiff.graph import Node
 from graphdiff.kernels import Kernels
 from graphdiff_numpy.kernels import RAW

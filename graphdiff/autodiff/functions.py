@@ -121,8 +121,22 @@ def jacobian(fn: Fn, argnums: Argnums = 0) -> Fn:
 
 
 def hessian(fn: Fn, argnums: int = 0) -> Fn:
-    """A function that returns the Hessian of a scalar function: shape (input shape, input shape)."""
-    return jacobian(grad(fn, argnums), argnums)
+    """A function that returns the Hessian of a scalar function of a tensor: shape (input shape, input shape).
+
+    Raises:
+        ArgumentError: several arguments, or one that is a list, tuple or dict.
+    """
+    second = jacobian(grad(fn, argnums), argnums)
+
+    @wraps(fn)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if not isinstance(argnums, int):
+            raise _no_hessian(f"arguments {argnums}")
+        if -len(args) <= argnums < len(args) and isinstance(args[argnums], (dict, list, tuple)):
+            raise _no_hessian(f"argument {argnums}, a {type(args[argnums]).__name__}")
+        return second(*args, **kwargs)
+
+    return wrapped
 
 
 def hvp(fn: Fn, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -136,6 +150,15 @@ def hvp(fn: Fn, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 
 # Parts
+
+
+def _no_hessian(by: str) -> ArgumentError:
+    error = ArgumentError(
+        f"the Hessian by {by}, would be more than one array",
+        fix="give one tensor, such as graphdiff.concatenate of the parts; graphdiff.hvp takes several",
+    )
+    error.locate("hessian", source=source.describe(source.caller()))
+    return error
 
 
 def differentiable(x: Any) -> Tensor:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from graphdiff.backend import Array, Backend
 from graphdiff.compile.joint import JointCall, joined
-from graphdiff.compile.program import Program
+from graphdiff.compile.program import VIEWS, Program
 from graphdiff.errors import ArgumentError, GraphdiffError
 from graphdiff.graph import Node
 
@@ -85,10 +85,6 @@ def body(
         if dead:
             lines.append((f"del {', '.join(dead)}", None))
     return lines
-
-
-# Kernels whose result may share memory with their first operand.
-VIEWS = frozenset("reshape transpose broadcast_to slice identity stop_gradient cast index".split())
 
 
 def memory_roots(program: Program, own: Container[str]) -> dict[int, frozenset[int]]:

@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from graphdiff.graph import Graph, Node
 from graphdiff.tensor import Tensor
 
+# Primitives whose result lies in the memory of their first operand, and those whose result may.
+ALIASES = frozenset("reshape transpose broadcast_to slice identity stop_gradient".split())
+VIEWS = ALIASES | {"cast", "index"}
 Rewrite = Callable[[Node], "Node | int"]
 
 

@@ -22,6 +22,7 @@ from graphdiff.graph import Graph, TensorSpec
 from graphdiff.module import Module
 from graphdiff.ops import mean
 from graphdiff.plugins import Registry
+from graphdiff.plugins.choices import made
 from graphdiff.pytree import flatten
 from graphdiff.tensor import Tensor, as_tensor, variable
 
@@ -59,7 +60,7 @@ def command(
     if out is not None:
         renderers.check(out)
     if model is not None:
-        name, found = model, _built(model, model_options)
+        name, found = model, made("models", model, given=model_options)
     else:
         assert target is not None
         name, found = _from_script(target)
@@ -132,17 +133,6 @@ def _called(call: Callable[[], T]) -> T:
         raise ArgumentError(
             f"it cannot be called so: {problem}", fix="give one --input per tensor"
         ) from problem
-
-
-def _built(name: str, options: Sequence[str]) -> Module:
-    from graphdiff.train.command import parsed
-
-    build = Registry("models")[name]
-    try:
-        model: Module = build(**parsed(options))
-    except TypeError as problem:
-        raise ArgumentError(f"{problem}", fix="give what is missing: -m NAME=VALUE") from problem
-    return model
 
 
 def _spec(text: str) -> TensorSpec:

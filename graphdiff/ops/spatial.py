@@ -8,7 +8,7 @@ and dilations are integers, padding is a pair (before, after).
 from __future__ import annotations
 
 import operator as op
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graphdiff.errors import ArgumentError, GraphdiffError, ShapeError
@@ -155,24 +155,28 @@ def fitted(
     if padding == "same":
         return tuple(map(same_padding, sizes, reach, stride))
     pairs = padding_pairs(0 if padding == "valid" else padding, rank)
+    wholes = output_sizes(sizes, kernel, stride, pairs, dilation)
     result = []
-    for axis, n, span, step, pair in zip(AXES[rank], sizes, reach, stride, pairs, strict=True):
-        whole = places(n, span, step, pair)
+    for axis, (n, span, step, pair) in enumerate(zip(sizes, reach, stride, pairs, strict=True)):
         if (n + sum(pair) - span) % step:
             if rounding == "exact":
-                raise _no_fit(thing, axis, n, span, step, pair)
-            if rounding == "ceil" and whole * step < n + pair[0]:
-                pair = (pair[0], whole * step + span - n - pair[0])
+                raise _no_fit(thing, axis, sizes, reach, stride, pairs)
+            if rounding == "ceil" and wholes[axis] * step < n + pair[0]:
+                pair = (pair[0], wholes[axis] * step + span - n - pair[0])
         result.append(pair)
     return tuple(result)
 
 
-def _no_fit(thing: str, axis: str, n: int, span: int, stride: int, pair: Pair) -> ShapeError:
-    count = f"{(n + sum(pair) - span) / stride + 1:.2f}".rstrip("0")
-    strides = " or ".join(map(str, _strides_that_fit(n + sum(pair) - span, stride)))
-    pads = " or ".join(map(_padding_text, _paddings_that_fit(n, span, stride, sum(pair))))
+def _no_fit(
+    thing: str, axis: int, sizes: Sequence[int], reach: Shape, stride: Sequence[int], pairs: Padding
+) -> ShapeError:
+    n, span, step, pair = sizes[axis], reach[axis], stride[axis], pairs[axis]
+    count = f"{(n + sum(pair) - span) / step + 1:.2f}".rstrip("0")
+    strides = _offered(map(_strides_that_fit, sizes, reach, stride, pairs))
+    pads = _offered(map(_paddings_that_fit, sizes, reach, stride, pairs))
     return ShapeError(
-        f"the {thing} does not fit along the {axis}: ({n} - {span}{_sum_of(pair)}) / {stride} + 1 = {count}",
+        f"the {thing} does not fit along the {AXES[len(sizes)][axis]}: "
+        f"({n} - {span}{_sum_of(pair)}) / {step} + 1 = {count}",
         fix=f'use stride {strides}, or padding {pads}, or rounding="floor", which leaves the end out',
     )
 
@@ -184,21 +188,38 @@ def _sum_of(pair: Pair) -> str:
     return f" + 2*{pair[0]}" if pair[0] == pair[1] else f" + {pair[0]} + {pair[1]}"
 
 
-def _strides_that_fit(free: int, stride: int) -> list[int]:
-    """The nearest below and above."""
+Choice = tuple[Any, Any]  # the nearest below and above, None where there is none
+
+
+def _strides_that_fit(n: int, span: int, stride: int, pair: Pair) -> Choice:
+    free = n + sum(pair) - span
+    if free % stride == 0:
+        return stride, stride
     fitting = [s for s in range(1, free + 1) if free % s == 0]
-    return [s for s in fitting if s < stride][-1:] + [s for s in fitting if s > stride][:1]
+    return max(s for s in fitting if s < stride), min((s for s in fitting if s > stride), default=None)
 
 
-def _paddings_that_fit(n: int, span: int, stride: int, total: int) -> list[Pair]:
-    """The nearest totals below and above, as even as they go."""
+def _paddings_that_fit(n: int, span: int, stride: int, pair: Pair) -> Choice:
+    """As even as they go; an integer where before and after are equal."""
+    total = sum(pair)
     rest = (n + total - span) % stride
-    totals = [t for t in (total - rest, total - rest + stride) if t >= 0]
-    return [(t // 2, t - t // 2) for t in totals]
+    if not rest:
+        return (pair, pair)
+    lower, upper = total - rest, total - rest + stride
+    return (lower // 2, lower - lower // 2) if lower >= 0 else None, (upper // 2, upper - upper // 2)
 
 
-def _padding_text(pair: Pair) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else str(pair)
+def _offered(axes: Iterable[Choice]) -> str:
+    """What fits along every axis, written as an argument: all a little less, or all a little more."""
+    return " or ".join(_written(choice) for choice in zip(*axes, strict=True) if None not in choice)
+
+
+def _written(entries: tuple[Any, ...]) -> str:
+    """One entry per axis, as short as it can be written without another meaning."""
+    if all(isinstance(e, tuple) and e[0] == e[1] for e in entries):
+        entries = tuple(before for before, _ in entries)
+    single = len(entries) == 1 or (isinstance(entries[0], int) and len(set(entries)) == 1)
+    return str(entries[0] if single else entries)
 
 
 # One spatial axis as two

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from graphdiff.plugins.discovery import installed
 from graphdiff.plugins.plugin import PluginInfo
 from graphdiff.plugins.settings import DISABLE, PREFER, Preference
+from graphdiff.spelling import nearest
 
 
 def taken(owners: Sequence[PluginInfo]) -> str:
@@ -42,7 +43,7 @@ def unknown(kind: str, key: str, disabled: Sequence[PluginInfo], there: Sequence
     lines = [f"no {kind} plugin is called {key!r}."]
     if disabled:
         lines = [f"the {kind} plugin {key!r} of {_providers(disabled)}: change {DISABLE} to use it."]
-    if near := _nearest(key, [plugin.qualified if ":" in key else plugin.name for plugin in there]):
+    if near := nearest(key, [plugin.qualified if ":" in key else plugin.name for plugin in there]):
         lines.append(f"Did you mean {' or '.join(map(repr, near))}?")
     names: dict[str, list[str]] = {}
     for plugin in there:
@@ -62,10 +63,3 @@ def _subject(plugins: Sequence[PluginInfo]) -> str:
 def _providers(plugins: Iterable[PluginInfo]) -> str:
     marks = {"disabled": f" (disabled by {DISABLE})"}
     return " and ".join(plugin.provider + marks.get(plugin.status, "") for plugin in plugins)
-
-
-def _nearest(key: str, names: Iterable[str]) -> list[str]:
-    import difflib
-
-    spelled = {name.lower(): name for name in names if name != key}
-    return [spelled[near] for near in difflib.get_close_matches(key.lower(), spelled, cutoff=0.5)]

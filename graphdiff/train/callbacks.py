@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +39,23 @@ class Callback:
 
     def load(self, state: Mapping[str, Any]) -> None:
         pass
+
+
+def as_callbacks(given: Callback | Iterable[Callback]) -> tuple[Callback, ...]:
+    """One callback, or several.
+
+    Raises:
+        ArgumentError: what is none.
+    """
+    several = isinstance(given, Iterable) and not isinstance(given, Callback)
+    found: tuple[Any, ...] = tuple(given) if several else (given,)  # type: ignore[arg-type]
+    for callback in found:
+        if not isinstance(callback, Callback):
+            raise ArgumentError(
+                f"callbacks holds {callback!r}, which is no callback",
+                fix="give objects of subclasses of graphdiff.train.Callback: callbacks=[EarlyStopping()]",
+            )
+    return found
 
 
 class EarlyStopping(Callback):

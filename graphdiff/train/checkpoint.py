@@ -17,8 +17,8 @@ import numpy as np
 from graphdiff.errors import ArgumentError, StateError
 from graphdiff.interop.state_files import load_state, save_state, write_whole
 
-FORMAT = 1
-_INDEX = "checkpoint.json"
+FORMAT = 2
+INDEX = "checkpoint.json"
 
 
 class Checkpoints:
@@ -47,14 +47,14 @@ class Checkpoints:
     @property
     def there(self) -> bool:
         """Whether the folder holds a checkpoint."""
-        return (self.folder / _INDEX).exists()
+        return (self.folder / INDEX).exists()
 
     def write(self, number: int, arrays: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
         """Keep the state after step ``number``; the one before is removed afterwards."""
         name = f"step-{number:08d}.safetensors"
         save_state(self.folder / name, arrays)
         text = json.dumps({"format": FORMAT, "arrays": name, **facts})
-        write_whole(self.folder / _INDEX, text.encode())
+        write_whole(self.folder / INDEX, text.encode())
         for old in self.folder.glob("step-*.safetensors"):
             if old.name != name:
                 old.unlink(missing_ok=True)
@@ -65,7 +65,7 @@ class Checkpoints:
         Raises:
             StateError: no checkpoint, or a damaged one.
         """
-        path = self.folder / _INDEX
+        path = self.folder / INDEX
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
             name = facts["arrays"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,15 @@ import numpy as np
 
 from graphdiff import random
 from graphdiff.backend import backend as on_backend
-from graphdiff.errors import ArgumentError
+from graphdiff.errors import ArgumentError, StateError
 from graphdiff.interop.state_files import load_state, save_state, write_whole
 from graphdiff.matching import weights
 from graphdiff.module import Module
 from graphdiff.plugins import Registry
+from graphdiff.plugins.choices import made, value_of
 from graphdiff.tensor import Tensor
 from graphdiff.train.callbacks import EarlyStopping
-from graphdiff.train.checkpoint import Checkpoints
+from graphdiff.train.checkpoint import INDEX, Checkpoints
 from graphdiff.train.data import Arrays
 from graphdiff.train.dataset import Dataset
 from graphdiff.train.history import History
@@ -31,7 +34,11 @@ from graphdiff.train.transfer import freeze
 from graphdiff.train.transform import Transform
 
 _SHORT = {"softmax": "softmax_cross_entropy"}
+_AUGMENTATION = ("GeometricDistortion:rotation=10,scale=0.1,shift=0.05",)
 _AUXILIARY = 0.3  # weight of auxiliary heads (Szegedy et al. 2014, section 5)
+
+
+_WRITTEN = (INDEX, "weights.safetensors", "history.json")
 
 
 def command(
@@ -60,7 +67,7 @@ def command(
     backend: str,
     device: str | None,
     mode: str,
-    out: Path,
+    out: Path | None,
     resume: bool,
     checkpoint_every: int | None,
     say: Callable[[str], None],
@@ -70,6 +77,9 @@ def command(
     Raises:
         GraphdiffError: choices that do not exist or do not go together.
     """
+    if resume and restarts > 1:
+        raise ArgumentError("restarts keep no checkpoints", fix="leave --resume or --restarts out")
+    out = _folder(out, resume)
     random.seed(seed)
     build = Registry("models")[model]
     dataset = _prepared(data, folder, build, image_size, seed)
@@ -77,22 +87,21 @@ def command(
     standardize = _standardize(train)
     test, held = _changed(dataset.test, standardize), held and _changed(held, standardize)
     images = dataset.train.inputs.ndim == 4
-    transform = _transform([*(_named(a) for a in augment if a and images), *standardize])
-    schedules = Registry("schedules")
+    transform = _transform([*_augmentation(augment, images), *standardize])
     options = {"device": device} if device else {}
 
     def make() -> Trainer:
-        net = _model(build, dataset, model_options)
+        net: Module = made("models", model, given=model_options, **_facts(dataset))
         if weights_file is not None:
             _take_weights(net, load_state(weights_file))
         if freeze_pattern:
             freeze(net, list(freeze_pattern))
-        chosen = Registry("optimizers")[optimizer](lr=lr, **parsed(optimizer_options))
-        penalty = _penalty(l1, l2) if l1 or l2 else None
+        chosen = made("optimizers", optimizer, lr, given=optimizer_options)
+        penalty = partial(_penalty, l1=l1, l2=l2) if l1 or l2 else None
         return Trainer(net, _with_auxiliary(_loss(loss)), chosen, penalty=penalty, mode=mode)
 
     steps = epochs * -(-len(train.labels) // batch_size)
-    planned = schedules[schedule](lr, steps=steps) if schedule else None
+    planned = made("schedules", schedule, lr, steps=steps) if schedule else None
     fit: dict[str, Any] = {
         "validation": held,
         "epochs": epochs,
@@ -119,6 +128,25 @@ def command(
     say(f"test: {', '.join(f'{name} {value:.4f}' for name, value in measured.items())}")
     _write(out, trainer, history, {"model": model, "data": data, "test": measured})
     say(f"weights, history and curves are in {out}")
+
+
+def _folder(out: Path | None, resume: bool) -> Path:
+    """Where the run goes: by default a folder of its own, or the latest of these to go on from.
+
+    Raises:
+        StateError: another run is there.
+    """
+    if out is None:
+        folders = (Path(f"graphdiff-train-{k}") for k in itertools.count(1))
+        there = list(itertools.takewhile(Path.exists, folders))
+        out = there[-1] if there and resume else Path(f"graphdiff-train-{len(there) + 1}")
+    held = [name for name in _WRITTEN if (out / name).exists()]
+    if held and not resume:
+        raise StateError(
+            f"{out} holds {', '.join(held)} of an older run, which this one would overwrite",
+            fix="go on with it (--resume), or name another folder (--out)",
+        )
+    return out
 
 
 def _write(out: Path, trainer: Trainer, history: History, facts: Mapping[str, Any]) -> None:
@@ -179,14 +207,14 @@ def _least_size(build: Callable[..., Module], dataset: Dataset) -> int | None:
     return size.default if max(dataset.train.inputs.shape[-2:]) < size.default else None
 
 
-def _model(build: Callable[..., Module], dataset: Dataset, given: Sequence[str]) -> Module:
+def _facts(dataset: Dataset) -> dict[str, Any]:
+    """What a model may want to know of the data."""
     inputs = dataset.train.inputs
     classes = len(dataset.classes) or int(dataset.train.labels.max()) + 1
     known = {"num_classes": classes, "in_features": int(np.prod(inputs.shape[1:]))}
     if inputs.ndim == 4:
         known |= {"in_channels": inputs.shape[1], "image_size": inputs.shape[2]}
-    taken = inspect.signature(build).parameters
-    return build(**{k: v for k, v in known.items() if k in taken} | parsed(given))
+    return known
 
 
 def _take_weights(model: Module, state: Mapping[str, Any]) -> None:
@@ -198,20 +226,6 @@ def _take_weights(model: Module, state: Mapping[str, Any]) -> None:
     model.load_state_dict(fitting, strict=False)
 
 
-def parsed(given: Sequence[str]) -> dict[str, Any]:
-    """NAME=VALUE texts; a value is JSON where it can be, else text."""
-    found: dict[str, Any] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ArgumentError(f"the option {text!r} is not NAME=VALUE", fix="write momentum=0.9")
-        try:
-            found[name] = json.loads(value)
-        except json.JSONDecodeError:
-            found[name] = value
-    return found
-
-
 # Loss, penalty, augmentation
 
 
@@ -221,6 +235,7 @@ def _loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def _with_auxiliary(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Any, Tensor], Tensor]:
+    @wraps(loss)  # a checkpoint tells losses apart by their names
     def total(scores: Any, labels: Tensor) -> Tensor:
         if not isinstance(scores, tuple):
             return loss(scores, labels)
@@ -232,15 +247,11 @@ def _with_auxiliary(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Any, 
     return total
 
 
-def _penalty(l1: float, l2: float) -> Callable[[Module], Tensor]:
+def _penalty(model: Module, *, l1: float, l2: float) -> Tensor:
     losses = Registry("losses")
-
-    def penalty(model: Module) -> Tensor:
-        parts = [losses[name](model, s, match=weights) for name, s in (("l1", l1), ("l2", l2)) if s]
-        total: Tensor = parts[0] if len(parts) == 1 else parts[0] + parts[1]
-        return total
-
-    return penalty
+    parts = [losses[name](model, s, match=weights) for name, s in (("l1", l1), ("l2", l2)) if s]
+    total: Tensor = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+    return total
 
 
 def _standardize(train: Arrays) -> list[Transform]:
@@ -255,13 +266,28 @@ def _changed(data: Arrays, transforms: Sequence[Transform]) -> Arrays:
     return Arrays(inputs, data.labels)
 
 
+def _augmentation(texts: Sequence[str], images: bool) -> list[Transform]:
+    """What is done to training images; the usual where nothing is said, nothing where "" is.
+
+    Raises:
+        ArgumentError: the examples are no images.
+    """
+    named = [text for text in texts or (_AUGMENTATION if images else ()) if text]
+    if named and not images:
+        raise ArgumentError(
+            f"--augment {named[0]} changes images, and the model takes each example as a row of numbers",
+            fix="choose a model of images, such as lenet5, or leave --augment out",
+        )
+    return [_named(text) for text in named]
+
+
 def _named(text: str) -> Transform:
     """A transform by name, ``Cutout:8`` or ``GeometricDistortion:rotation=10,scale=0.1`` with arguments."""
     name, _, arguments = text.partition(":")
     parts = arguments.split(",") if arguments else []
-    plain = [json.loads(part) for part in parts if "=" not in part]
-    made: Transform = Registry("transforms")[name](*plain, **parsed([p for p in parts if "=" in p]))
-    return made
+    plain = [value_of(part) for part in parts if "=" not in part]
+    found: Transform = made("transforms", name, *plain, given=[part for part in parts if "=" in part])
+    return found
 
 
 def _transform(parts: Sequence[Transform]) -> Transform | None:

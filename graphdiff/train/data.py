@@ -30,18 +30,28 @@ class Split(NamedTuple):
     test: Arrays
 
 
+def paired(inputs: Any, labels: Any) -> Arrays:
+    """Examples whose inputs and labels are equally many.
+
+    Raises:
+        ShapeError: they are not.
+    """
+    data = Arrays(np.asarray(inputs), np.asarray(labels))
+    if not data.inputs.ndim or not data.labels.ndim or len(data.inputs) != len(data.labels):
+        raise ShapeError(
+            f"inputs of shape {data.inputs.shape} do not pair with labels of shape {data.labels.shape}",
+            fix="give one label per input along the first axis; put a torch Dataset into a DataLoader",
+        )
+    return data
+
+
 def batches(data: Arrays, size: int, rng: np.random.Generator | None = None) -> Iterator[Arrays]:
     """Mini-batches in random order (in the given order without ``rng``); the last may be smaller.
 
     Raises:
         ArgumentError: a size below 1, or no examples. ShapeError: inputs and labels of unequal number.
     """
-    inputs, labels = (np.asarray(a) for a in data)
-    if not inputs.ndim or not labels.ndim or len(inputs) != len(labels):
-        raise ShapeError(
-            f"inputs of shape {inputs.shape} do not pair with labels of shape {labels.shape}",
-            fix="give one label per input along the first axis",
-        )
+    inputs, labels = paired(*data)
     if size < 1 or not len(inputs):
         raise ArgumentError(
             f"no batches of {size} from {len(inputs)} examples", fix="give examples and a size of at least 1"

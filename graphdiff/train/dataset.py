@@ -3,27 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-import numpy as np
-
-from graphdiff.errors import ShapeError
 from graphdiff.train.data import Array, Arrays, Split
-
-
-def paired(inputs: Any, labels: Any) -> Arrays:
-    """Examples whose inputs and labels are equally many.
-
-    Raises:
-        ShapeError: they are not.
-    """
-    data = Arrays(np.asarray(inputs), np.asarray(labels))
-    if not data.inputs.ndim or not data.labels.ndim or len(data.inputs) != len(data.labels):
-        raise ShapeError(
-            f"inputs of shape {data.inputs.shape} do not pair with labels of shape {data.labels.shape}",
-            fix="give one label per input along the first axis; put a torch Dataset into a DataLoader",
-        )
-    return data
 
 
 class Dataset(Split):

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from graphdiff.errors import ArgumentError
-from graphdiff.matching import Match, matches
+from graphdiff.matching import Match, fitting
 from graphdiff.tensor import Tensor
 
-_OPTIONS = ("lr", "weight_decay", "frozen")
+_OPTIONS = ("lr", "weight_decay")
 
 
 class Group(NamedTuple):
@@ -22,28 +22,34 @@ class Group(NamedTuple):
     match: Match
     share: float
     weight_decay: float
-    frozen: bool
-
-    def has(self, name: str, parameter: Tensor) -> bool:
-        return matches(self.match, name, parameter)
 
 
-def groups_of(
-    lr: float, weight_decay: float, options: Mapping[Match, Mapping[str, Any]]
-) -> tuple[Group, ...]:
+class Groups:
     """The groups in order, and behind them the one of all other parameters.
 
     Raises:
         ArgumentError: an unknown option, or a negative rate or decay.
     """
-    groups = []
-    for match, given in (*options.items(), ("*", {})):
-        own_lr, decay = given.get("lr", lr), given.get("weight_decay", weight_decay)
-        unknown = given.keys() - set(_OPTIONS)
-        if unknown or not own_lr >= 0 or not decay >= 0:
-            raise ArgumentError(
-                f"the options {dict(given)} of group {match!r} and weight_decay={decay} make no sense",
-                fix=f"give {', '.join(_OPTIONS)}, numbers of at least 0",
-            )
-        groups.append(Group(match, own_lr / lr, decay, bool(given.get("frozen", False))))
-    return tuple(groups)
+
+    def __init__(self, lr: float, weight_decay: float, options: Mapping[Match, Mapping[str, Any]]) -> None:
+        self._groups = []
+        for match, given in (*options.items(), ("*", {})):
+            own_lr, decay = given.get("lr", lr), given.get("weight_decay", weight_decay)
+            if given.keys() - set(_OPTIONS) or not own_lr >= 0 or not decay >= 0:
+                raise ArgumentError(
+                    f"the options {dict(given)} of group {match!r} and weight_decay={decay} make no sense",
+                    fix=f"give {' and '.join(_OPTIONS)}, numbers of at least 0; what is to stay as it is, "
+                    "graphdiff.freeze(model, pattern) freezes",
+                )
+            self._groups.append(Group(match, own_lr / lr, decay))
+
+    def of(self, parameters: Mapping[str, Tensor]) -> dict[str, Group]:
+        """The group of each parameter, by path: the first that it fits.
+
+        Raises:
+            ArgumentError: a group that no parameter fits.
+        """
+        found: dict[str, Group] = {}
+        for group in reversed(self._groups):
+            found |= dict.fromkeys(fitting(parameters, group.match), group)
+        return found

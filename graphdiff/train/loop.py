@@ -20,6 +20,7 @@ from graphdiff.train.callbacks import Callback
 from graphdiff.train.checkpoint import Checkpoints
 from graphdiff.train.data import Arrays
 from graphdiff.train.history import Epoch, History, Means
+from graphdiff.train.identity import check_same, identity
 from graphdiff.train.sources import as_batches, is_pair, prefetch
 from graphdiff.train.trainer import in_one
 
@@ -73,11 +74,16 @@ class Loop:
     def run(self, *, resume: bool, progress: bool) -> History:
         """Train to the end of the last epoch, or until a callback stops it."""
         callbacks, kept = self.settings.callbacks, self.settings.checkpoints
-        for callback in callbacks:
-            callback.start(self.trainer)
         if resume and kept is None:
             raise ArgumentError("nothing to resume from", fix="give checkpoints=Checkpoints(folder)")
-        if resume and kept is not None and kept.there:
+        if kept is not None and kept.there and not resume:
+            raise StateError(
+                f"{kept.folder} holds the checkpoint of an older run, which this one would overwrite",
+                fix="go on with it (resume=True), or give another folder",
+            )
+        for callback in callbacks:
+            callback.start(self.trainer)
+        if kept is not None and kept.there:
             self._restore(*kept.read())
         with Bar(progress, self.settings.epochs, self._steps()) as bar:
             bar.skip(len(self.history.losses))
@@ -194,17 +200,17 @@ class Loop:
         known = {cell.id for cell, _ in self._before}
         optimizer = self.trainer.optimizer
         for path, parameter in self.trainer.model.named_parameters():
-            for kind, cell in optimizer.state.get(path, {}).items():
-                if cell.id not in known:  # made in the first step
-                    cell.assign(optimizer.initial(parameter)[kind])
+            cells = optimizer.state.get(path, {})
+            for kind, start in optimizer.initial(parameter).items():
+                if kind in cells and cells[kind].id not in known:  # made in the first step
+                    cells[kind].assign(start)
 
     # What is kept
 
-    def _run_settings(self) -> dict[str, Any]:
-        """What must be the same for a run to go on."""
-        shapes = [list(np.shape(a)) for a in self.train] if is_pair(self.train) else None
+    def _identity(self) -> dict[str, str]:
         s = self.settings
-        return {"seed": s.seed, "batch_size": s.batch_size, "data": shapes, "callbacks": len(s.callbacks)}
+        callbacks = [type(callback).__name__ for callback in s.callbacks]
+        return identity(self.trainer, self.train, seed=s.seed, batch_size=s.batch_size, callbacks=callbacks)
 
     def _keep(self, kept: Checkpoints) -> None:
         arrays = {f"model/{n}": v for n, v in self.trainer.model.state_dict().items()}
@@ -216,7 +222,7 @@ class Loop:
             arrays |= {f"callback{k}/{n}": v for n, v in large.items()}
             remembered.append({n: v for n, v in state.items() if n not in large})
         facts = {
-            "settings": self._run_settings(),
+            "settings": self._identity(),
             "epoch": self.epoch,
             "done": self.done,
             "sums": self.means.sums,
@@ -230,12 +236,7 @@ class Loop:
         kept.write(len(self.history.rates), arrays, facts)
 
     def _restore(self, arrays: dict[str, Any], facts: dict[str, Any]) -> None:
-        wanted = self._run_settings()
-        if facts["settings"] != wanted:
-            raise StateError(
-                f"the checkpoint is of a run with {facts['settings']}, this one has {wanted}",
-                fix="call fit as then, or without resume",
-            )
+        check_same(facts["settings"], self._identity())
         parts: dict[str, dict[str, Any]] = {}
         for name, value in arrays.items():
             part, _, inner = name.partition("/")

@@ -6,6 +6,7 @@ back. The learning rate may be set between steps; all other options are built in
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypedDict, Unpack
@@ -17,13 +18,16 @@ from graphdiff.autodiff import Backward
 from graphdiff.cell import Cell
 from graphdiff.errors import ArgumentError, MutationError, StateError
 from graphdiff.matching import Match
-from graphdiff.module import Module
+from graphdiff.module import Module, count_replacement
+from graphdiff.spelling import choice
 from graphdiff.tensor import Tensor
 from graphdiff.train.clipping import Clipping
-from graphdiff.train.groups import Group, groups_of
+from graphdiff.train.gradients import gradients_of
+from graphdiff.train.groups import Group, Groups
 
 State = dict[str, Tensor]
 _SHARED = ""  # the path of what belongs to no parameter
+_LATE = "late"  # of a parameter that was first updated later: how many steps were done before
 
 
 class Common(TypedDict, total=False):
@@ -33,8 +37,8 @@ class Common(TypedDict, total=False):
         weight_decay: λ (0). Added to the gradient as λw, or, where an optimizer is ``decoupled``, the
             parameter is multiplied by 1 − lr · λ first (Loshchilov and Hutter 2019).
         groups: pattern of paths (or anything else that :data:`graphdiff.matching.Match` allows) -> options
-            of the parameters that match: ``lr``, ``weight_decay``, ``frozen``. The first match counts; what
-            it does not name is as for all. ``{"*.bias": {"weight_decay": 0}, "features.*": {"lr": 1e-4}}``
+            of the parameters that match: ``lr``, ``weight_decay``. The first match counts; what it does not
+            name is as for all. ``{"*.bias": {"weight_decay": 0}, "features.*": {"lr": 1e-4}}``
         clip_norm: the gradients of all parameters together are scaled to at most this norm (Pascanu et al.
             2013, section 3.2; as torch does).
         clip_value: every element of every gradient is kept between −clip_value and clip_value, before that.
@@ -68,15 +72,17 @@ class Optimizer(ABC):
             raise ArgumentError(f"{type(self).__name__}(lr={lr}) does not descend", fix="give lr > 0")
         unknown = common.keys() - Common.__annotations__.keys()
         if unknown:
+            own = [name for name in inspect.signature(type(self)).parameters if name != "common"]
             raise ArgumentError(
                 f"{type(self).__name__} has no option {', '.join(sorted(unknown))}",
-                fix=f"besides its own it takes {', '.join(Common.__annotations__)}",
+                fix=choice(min(unknown), [*own, *Common.__annotations__]),
             )
-        self._groups = groups_of(lr, common.get("weight_decay", 0.0), common.get("groups") or {})
+        self._made_with = {"lr": lr, **common}
+        self._groups = Groups(lr, common.get("weight_decay", 0.0), common.get("groups") or {})
         self._clipping = Clipping(common.get("clip_norm"), common.get("clip_value"))
         self._lr = Cell(float(lr), "float64", name="/lr")
         self._steps = Cell(0, "int64", name="/steps")
-        self._checked: dict[str, dict[str, Cell]] = {}
+        self._owners: dict[str, int] = {}  # path -> the id of the parameter that the state there is of
         self.state: dict[str, dict[str, Cell]] = {_SHARED: {"lr": self._lr, "steps": self._steps}}
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -100,9 +106,19 @@ class Optimizer(ABC):
         self._lr.assign(float(value))
 
     @property
+    def options(self) -> dict[str, Any]:
+        """What it was made with, ``lr`` as it was then."""
+        own = {k: v for k, v in vars(self).items() if not k.startswith("_") and k != "state"}
+        return {"kind": type(self).__name__, **self._made_with, **own}
+
+    @property
     def step_number(self) -> Tensor:
         """The number of the step that is being worked out, from 1: int64, a value of the graph."""
         return self._steps + 1
+
+    def count(self, state: State) -> Tensor:
+        """The number of the step, from 1 at the first update of the parameter whose state is given."""
+        return self.step_number - state[_LATE] if _LATE in state else self.step_number
 
     def initial(self, parameter: Tensor) -> State:
         """The state of a parameter before its first update; may depend on its shape and dtype alone."""
@@ -112,7 +128,8 @@ class Optimizer(ABC):
     def update(self, parameter: Tensor, gradient: Tensor, state: State, lr: Tensor) -> tuple[Tensor, State]:
         """The parameter's new value and state, written in graph operations; changes nothing.
 
-        ``lr`` is a scalar of the parameter's dtype.
+        ``lr`` is a scalar of the parameter's dtype. What the state holds besides :meth:`initial` is for
+        :meth:`count`.
         """
 
     def step(
@@ -125,33 +142,25 @@ class Optimizer(ABC):
             when: a boolean without axes; where it is false, parameters and state stay as they are.
 
         Raises:
-            ArgumentError: a name that no parameter has.
+            ArgumentError: no gradients of this module's parameters, or a group that none of them fits.
             StateError: loaded state of another optimizer or model.
         """
         parameters = dict(module.named_parameters())
-        if not isinstance(gradients, Backward) and not gradients.keys() <= parameters.keys():
-            raise ArgumentError(
-                f"no parameters are called {', '.join(sorted(gradients.keys() - parameters.keys()))}",
-                fix=f"there are {', '.join(parameters)}",
-            )
         with context.no_grad(), context.role("update"):
-            found: dict[str, Tensor] = {}
-            for name, parameter in parameters.items():
-                gradient = _gradient(gradients, name, parameter)
-                if gradient is not None and not self._group(name, parameter).frozen:
-                    found[name] = gradient
+            given = gradients_of(module, gradients)
+            groups = self._groups.of(parameters)
+            found = {name: g for name, g in given.items() if not parameters[name].frozen}
             # Everything is worked out before anything is assigned: an error leaves all as it was.
             new: list[tuple[Cell, Tensor]] = [(self._steps, self.step_number)]
             for name, gradient in self._clipping(found).items():
-                new += self._updated(name, parameters[name], gradient)
+                new += self._updated(name, parameters[name], gradient, groups[name])
             for cell, value in new:
                 cell.assign(value if when is None else ops.where(when, value, cell))
 
-    def _group(self, name: str, parameter: Tensor) -> Group:
-        return next(group for group in self._groups if group.has(name, parameter))
-
-    def _updated(self, name: str, parameter: Cell, gradient: Tensor) -> list[tuple[Cell, Tensor]]:
-        cells, group = self._cells(name, parameter), self._group(name, parameter)
+    def _updated(
+        self, name: str, parameter: Cell, gradient: Tensor, group: Group
+    ) -> list[tuple[Cell, Tensor]]:
+        cells = self._cells(name, parameter)
         lr = ops.cast(self._lr if group.share == 1 else self._lr * group.share, parameter.dtype)
         before: Tensor = parameter
         if group.weight_decay and self.decoupled:
@@ -159,29 +168,42 @@ class Optimizer(ABC):
         elif group.weight_decay:
             gradient = gradient + parameter * group.weight_decay
         value, state = self.update(before, gradient, dict(cells), lr)
-        return [(parameter, value), *((cell, state[kind]) for kind, cell in cells.items())]
+        return [(parameter, value), *((cell, state[kind]) for kind, cell in cells.items() if kind != _LATE)]
 
     def _cells(self, path: str, parameter: Tensor) -> dict[str, Cell]:
-        """The parameter's state; made at its first update.
+        """The parameter's state; made at its first update, also where another was updated at its path.
 
         Raises:
             StateError: loaded state that is not of this optimizer's kind, or of another shape.
         """
-        known = self.state.get(path)
-        if known is not None and known is self._checked.get(path):
-            return known
+        owner = self._owners.get(path)
+        if owner == parameter.id and path in self.state:
+            return self.state[path]
         wanted = self.initial(parameter)
-        if path not in self.state:
-            self.state[path] = {kind: Cell(value, name=f"{path}/{kind}") for kind, value in wanted.items()}
-        found = {kind: cell.shape for kind, cell in self.state[path].items()}
+        if path not in self.state or owner is not None:
+            self.state[path] = self._fresh(path, wanted)
+        found = {kind: cell.shape for kind, cell in self.state[path].items() if kind != _LATE}
         shapes = {kind: value.shape for kind, value in wanted.items()}
         if found != shapes:
             raise StateError(
                 f"the state of {path} is {found}, {type(self).__name__} needs {shapes}",
                 fix="load the state of the same optimizer and model, or make a new optimizer",
             )
-        self._checked[path] = self.state[path]
+        self._owners[path] = parameter.id
         return self.state[path]
+
+    def _fresh(self, path: str, wanted: State) -> dict[str, Cell]:
+        cells = {kind: Cell(value, name=f"{path}/{kind}") for kind, value in wanted.items()}
+        done = self._steps.backend.to_numpy(
+            self._steps.data
+        ).item()  # before what is being traced, if anything
+        if done:
+            cells[_LATE] = Cell(done, "int64", name=f"{path}/{_LATE}")
+        return cells
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy goes with a copy of the model, whose parameters are others."""
+        return vars(self) | {"_owners": {}}
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
         """``path/name`` -> a copy of the value, for every parameter's state; ``/lr`` and ``/steps``."""
@@ -197,17 +219,15 @@ class Optimizer(ABC):
             path, slash, kind = key.rpartition("/")
             if not slash or (path == _SHARED and kind not in self.state[_SHARED]):
                 raise StateError(f"{key!r} is no optimizer state", fix="load what state_dict() gave")
-        self._checked.clear()
+        self._owners.clear()
         for key, value in state.items():
             path, _, kind = key.rpartition("/")
             cells = self.state.setdefault(path, {})
+            if f"{path}/{_LATE}" not in state and _LATE in cells:
+                del cells[_LATE]
+                count_replacement()
             if kind in cells and cells[kind].shape == np.shape(value):
                 cells[kind].assign(value)  # a compiled step holds on to the cell
             else:
                 cells[kind] = Cell(value, name=key)
-
-
-def _gradient(gradients: Backward | Mapping[str, Tensor], name: str, parameter: Cell) -> Tensor | None:
-    if not isinstance(gradients, Backward):
-        return gradients.get(name)
-    return gradients.gradient(parameter) if parameter in gradients else None
+                count_replacement()

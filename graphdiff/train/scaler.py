@@ -10,6 +10,7 @@ from graphdiff.cell import Cell
 from graphdiff.errors import ArgumentError
 from graphdiff.module import Module
 from graphdiff.tensor import Tensor
+from graphdiff.train.gradients import gradients_of
 from graphdiff.train.optimizer import Optimizer
 
 _SMALLEST, _LARGEST = 2.0**-24, 2.0**100  # of a scale: float32 can divide by it and multiply with it
@@ -63,9 +64,8 @@ class LossScaler:
         """
         with context.no_grad(), context.role("update"):
             unscaled = {
-                name: gradients[p] / ops.cast(self._scale, p.dtype)
-                for name, p in module.named_parameters()
-                if p in gradients
+                name: g / ops.cast(self._scale, g.dtype)
+                for name, g in gradients_of(module, gradients).items()
             }
             finite = reduce(ops.logical_and, (ops.isfinite(ops.sum(g * 0)) for g in unscaled.values()))
             optimizer.step(module, unscaled, when=finite)

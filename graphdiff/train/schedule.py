@@ -11,9 +11,11 @@ Whoever trains sets ``optimizer.lr = schedule(n)`` before step or epoch n, count
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 from graphdiff.errors import ArgumentError, StateError
+from graphdiff.train.identity import described
 
 
 class Schedule(ABC):
@@ -40,6 +42,46 @@ class Schedule(ABC):
         """
         if state:
             raise StateError(f"{self!r} remembers nothing, and was given {state}", fix="load its own state")
+
+
+class _Plain(Schedule):
+    """A function of n alone."""
+
+    def __init__(self, rate: Callable[[int], float]) -> None:
+        self._rate = rate
+
+    def __call__(self, n: int, metric: float | None = None) -> float:
+        value = self._rate(n)
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise ArgumentError(
+                f"the schedule {described(self._rate)} gave {value!r} for {n}",
+                fix="let it return the learning rate, a number",
+            ) from None
+
+
+Rates = Schedule | Callable[[int], float] | float
+"""A schedule, a function from n to a learning rate, or a rate that stays."""
+
+
+def as_schedule(given: Rates | None) -> Schedule | None:
+    """The schedule that is meant; ``None`` for none.
+
+    Raises:
+        ArgumentError: no schedule, function or number.
+    """
+    if given is None or isinstance(given, Schedule):
+        return given
+    if isinstance(given, (int, float)):
+        return _Plain(lambda n: given)
+    if not callable(given) or isinstance(given, type):
+        made = f", such as {given.__name__}(…)" if isinstance(given, type) else ""
+        raise ArgumentError(
+            f"schedule={given!r} is no schedule",
+            fix=f"give an object of graphdiff.schedules{made}, a function of one integer, or a number",
+        )
+    return _Plain(given)
 
 
 def check_schedule(schedule: Schedule, sound: bool) -> None:

@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from graphdiff.errors import ArgumentError
-from graphdiff.train.data import Array, Arrays, batches
-from graphdiff.train.dataset import paired
+from graphdiff.train.data import Array, Arrays, batches, paired
 from graphdiff.train.transform import Transform
 
 T = TypeVar("T")
@@ -69,9 +68,8 @@ def is_pair(source: Any) -> bool:
 
 
 def _cut(source: Any, size: int, rng: np.random.Generator | None) -> Iterator[tuple[Array, Arrays]]:
-    inputs, labels = (_numpy(part) for part in source)
-    rows = np.arange(len(inputs)) if inputs.ndim else inputs
-    for indices, chosen in batches(Arrays(rows, labels), size, rng):
+    inputs, labels = paired(*map(_numpy, source))
+    for indices, chosen in batches(Arrays(np.arange(len(inputs)), labels), size, rng):
         yield indices, Arrays(inputs[indices], chosen)
 
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphdiff.errors import ArgumentError
-from graphdiff.train.data import Array, Arrays, Split
-from graphdiff.train.dataset import paired
+from graphdiff.train.data import Array, Arrays, Split, paired
 
 
 def hold_out(data: Arrays, test_fraction: float = 0.25, *, seed: int = 0, stratify: bool = True) -> Split:

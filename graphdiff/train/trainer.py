@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from graphdiff.train.sources import as_batches
 if TYPE_CHECKING:
     from graphdiff.train.callbacks import Callback
     from graphdiff.train.checkpoint import Checkpoints
-    from graphdiff.train.schedule import Schedule
+    from graphdiff.train.schedule import Rates
     from graphdiff.train.transform import Transform
 
 Loss = Callable[[Any, Tensor], Tensor]
@@ -84,9 +84,9 @@ class Trainer:
         batch_size: int = 32,
         seed: int = 0,
         transform: Transform | None = None,
-        schedule: Schedule | None = None,
+        schedule: Rates | None = None,
         schedule_by: str = "epoch",
-        callbacks: Sequence[Callback] = (),
+        callbacks: Callback | Iterable[Callback] = (),
         checkpoints: Checkpoints | None = None,
         resume: bool = False,
         fetch_every: int | None = None,
@@ -103,11 +103,14 @@ class Trainer:
             train, validation: (inputs, labels), a torch DataLoader, or any iterable of such batches.
             epochs: in all, those before a checkpoint included.
             transform: changes the training inputs of each batch (augmentation).
-            schedule: sets the learning rate; one that watches a metric is given the last epoch's loss, on the
-                validation data if there are any, once when the next epoch begins.
+            schedule: sets the learning rate: one of ``graphdiff.schedules``, a function from what is counted
+                to a rate, or a rate that stays. One that watches a metric is given the last epoch's loss, on
+                the validation data if there are any, once when the next epoch begins.
             schedule_by: "epoch" or "step": what the schedule counts.
+            callbacks: one, or several, told what happens in this order.
             checkpoints: where the run is kept.
-            resume: go on from the checkpoint that is there, if there is one.
+            resume: go on from the checkpoint that is there, if there is one; a run that is there is not
+                overwritten.
             fetch_every: loss and metrics are fetched from the device, and the loss is checked, after so many
                 steps; on the CPU each by default, on other devices every 20th.
             keep_going: go on although the loss is not finite.
@@ -116,9 +119,11 @@ class Trainer:
             NonFiniteError: the loss or its gradient became NaN or infinite. The message names the node in
                 which that arose; all state is as it was before that batch.
             ArgumentError, ShapeError: data that make no batches, or settings that make no sense.
-            StateError: a checkpoint that is damaged, or of another run.
+            StateError: a checkpoint that is damaged, of another run, or there without ``resume``.
         """
+        from graphdiff.train.callbacks import as_callbacks
         from graphdiff.train.loop import Loop, Settings
+        from graphdiff.train.schedule import as_schedule
 
         self._stopped = ""
         settings = Settings(
@@ -126,9 +131,9 @@ class Trainer:
             batch_size=batch_size,
             seed=seed,
             transform=transform,
-            schedule=schedule,
+            schedule=as_schedule(schedule),
             schedule_by=schedule_by,
-            callbacks=tuple(callbacks),
+            callbacks=as_callbacks(callbacks),
             checkpoints=checkpoints,
             fetch_every=fetch_every,
             keep_going=keep_going,

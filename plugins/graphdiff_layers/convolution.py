@@ -4,64 +4,86 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import graphdiff as gd
 from graphdiff.errors import ArgumentError
 from graphdiff.random import generator
 
 
-class _Convolution(gd.Module):
-    """Filters, a bias for each, and the operation that takes them.
+class _Filters(gd.Module):
+    """Filters, a bias for each output, and the operation that takes them.
 
     Args:
-        operation: :func:`graphdiff.conv2d` or a relative.
-        shape: of the filters; as torch does, they are drawn from U(−1/√n, 1/√n) with n the product of all
-            sizes but the first (Kaiming uniform with a = √5; He et al. 2015, section 2.2), and the bias
-            likewise.
-        out_channels: numbers of the bias.
+        sizes: those of the filters are (sizes[0], sizes[1] / groups, kernel_size …); as torch does, they are
+            drawn from U(−1/√n, 1/√n) with n the product of all sizes but the first (Kaiming uniform with
+            a = √5; He et al. 2015, section 2.2), and the bias likewise.
         options: of the operation.
+
+    Raises:
+        ArgumentError: sizes below 1, or groups that do not divide the channels.
     """
+
+    operation: ClassVar[Callable[..., gd.Tensor]]
+    rank: ClassVar[int] = 2
 
     def __init__(
         self,
-        operation: Callable[..., gd.Tensor],
-        shape: tuple[int, ...],
+        in_channels: int,
         out_channels: int,
-        options: dict[str, Any],
+        kernel_size: Any,
+        sizes: tuple[int, int],
         bias: bool,
         dtype: Any,
         seed: int | None,
+        **options: Any,
     ) -> None:
-        self._operation = operation
+        window = (kernel_size,) * self.rank if isinstance(kernel_size, int) else tuple(kernel_size)
+        groups = options["groups"]
+        if len(window) != self.rank or min(*sizes, groups, *window) < 1 or any(n % groups for n in sizes):
+            raise ArgumentError(
+                f"{type(self).__name__}({in_channels}, {out_channels}, {kernel_size}, groups={groups}) "
+                "has no filters",
+                fix="give sizes of at least 1, and groups that divide both numbers of channels",
+            )
+        self.in_channels = in_channels
+        self.out_channels = out_channels
         self.options = options
+        shape = (sizes[0], sizes[1] // groups, *window)
         rng, bound = generator(seed), 1 / math.sqrt(math.prod(shape[1:]))
         self.weight = gd.Parameter(rng.uniform(-bound, bound, shape), dtype)
         self.bias = gd.Parameter(rng.uniform(-bound, bound, out_channels), dtype) if bias else None
 
     def forward(self, x: Any) -> gd.Tensor:
-        return self._operation(x, self.weight, self.bias, **self.options)
+        return type(self).operation(x, self.weight, self.bias, **self.options)
 
     def extra_repr(self) -> str:
-        one, two, *window = self.weight.shape
-        two *= self.options["groups"]
-        return f"{two}, {one}, {'×'.join(map(str, window))}, stride={self.options['stride']}"
+        window = "×".join(map(str, self.weight.shape[2:]))
+        return f"{self.in_channels}, {self.out_channels}, {window}, stride={self.options['stride']}"
 
 
-def _window(layer: str, channels: tuple[int, int], size: Any, rank: int, groups: int) -> tuple[int, ...]:
-    """The size of a filter along every axis.
+class _Convolution(_Filters):
+    """The arguments of a convolution."""
 
-    Raises:
-        ArgumentError: sizes below 1, or groups that do not divide the channels.
-    """
-    window = (size,) * rank if isinstance(size, int) else tuple(size)
-    sizes = (*channels, groups, *window)
-    if len(window) != rank or min(sizes) < 1 or any(n % groups for n in channels):
-        raise ArgumentError(
-            f"{layer}({channels[0]}, {channels[1]}, {size}, groups={groups}) has no filters",
-            fix="give sizes of at least 1, and groups that divide both numbers of channels",
-        )
-    return window
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, ...],
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        rounding: str = "exact",
+        *,
+        dtype: Any = "float32",
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(
+            in_channels, out_channels, kernel_size, (out_channels, in_channels), bias, dtype, seed,
+            stride=stride, padding=padding, dilation=dilation, groups=groups, rounding=rounding,
+        )  # fmt: skip
 
 
 class Conv2d(_Convolution):
@@ -86,27 +108,7 @@ class Conv2d(_Convolution):
         ArgumentError: sizes below 1, or groups that do not divide the channels.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | tuple[int, int],
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        rounding: str = "exact",
-        *,
-        dtype: Any = "float32",
-        seed: int | None = None,
-    ) -> None:
-        window = _window("Conv2d", (in_channels, out_channels), kernel_size, 2, groups)
-        options = {
-            "stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "rounding": rounding
-        }  # fmt: skip
-        shape = (out_channels, in_channels // groups, *window)
-        super().__init__(gd.conv2d, shape, out_channels, options, bias, dtype, seed)
+    operation = staticmethod(gd.conv2d)
 
 
 class Conv1d(_Convolution):
@@ -121,30 +123,11 @@ class Conv1d(_Convolution):
         ArgumentError: sizes below 1, or groups that do not divide the channels.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int = 1,
-        padding: Any = 0,
-        dilation: int = 1,
-        groups: int = 1,
-        bias: bool = True,
-        rounding: str = "exact",
-        *,
-        dtype: Any = "float32",
-        seed: int | None = None,
-    ) -> None:
-        window = _window("Conv1d", (in_channels, out_channels), kernel_size, 1, groups)
-        options = {
-            "stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "rounding": rounding
-        }  # fmt: skip
-        shape = (out_channels, in_channels // groups, *window)
-        super().__init__(gd.conv1d, shape, out_channels, options, bias, dtype, seed)
+    operation = staticmethod(gd.conv1d)
+    rank = 1
 
 
-class ConvTranspose2d(_Convolution):
+class ConvTranspose2d(_Filters):
     """A convolution transposed: every place of the input spreads its filters, ``stride`` apart.
 
     Args:
@@ -167,6 +150,8 @@ class ConvTranspose2d(_Convolution):
         ArgumentError: sizes below 1, or groups that do not divide the channels.
     """
 
+    operation = staticmethod(gd.conv_transpose2d)
+
     def __init__(
         self,
         in_channels: int,
@@ -182,18 +167,7 @@ class ConvTranspose2d(_Convolution):
         dtype: Any = "float32",
         seed: int | None = None,
     ) -> None:
-        window = _window("ConvTranspose2d", (in_channels, out_channels), kernel_size, 2, groups)
-        options = {
-            "stride": stride,
-            "padding": padding,
-            "output_padding": output_padding,
-            "groups": groups,
-            "dilation": dilation,
-        }
-        shape = (in_channels, out_channels // groups, *window)
-        super().__init__(gd.conv_transpose2d, shape, out_channels, options, bias, dtype, seed)
-
-    def extra_repr(self) -> str:
-        inputs, outputs, height, width = self.weight.shape
-        outputs *= self.options["groups"]
-        return f"{inputs}, {outputs}, {height}×{width}, stride={self.options['stride']}"
+        super().__init__(
+            in_channels, out_channels, kernel_size, (in_channels, out_channels), bias, dtype, seed,
+            stride=stride, padding=padding, output_padding=output_padding, groups=groups, dilation=dilation,
+        )  # fmt: skip

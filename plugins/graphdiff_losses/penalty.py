@@ -64,6 +64,14 @@ def _penalty(
     strength: float,
     match: Match | None,
 ) -> gd.Tensor:
+    shape = getattr(strength, "shape", ())
+    if shape:
+        raise ArgumentError(
+            f"{name} is a penalty on parameters, {name}(model, strength), and was given a strength of shape "
+            f"{shape}",
+            fix="choose a loss, such as softmax_cross_entropy, and add the penalty to it: "
+            f"Trainer(penalty=lambda model: {name}(model, 1e-4)), on the command line --l1 or --l2",
+        )
     tensors = _chosen(name, parameters, match)
     if not tensors or strength < 0:
         raise ArgumentError(

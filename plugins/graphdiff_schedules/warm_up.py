@@ -23,7 +23,7 @@ class WarmUp(Schedule):
     start: float = 0.1
 
     def __post_init__(self) -> None:
-        check_schedule(self, self.steps >= 1 and 0 <= self.start <= 1)
+        check_schedule(self, isinstance(self.after, Schedule) and self.steps >= 1 and 0 <= self.start <= 1)
 
     def __call__(self, n: int, metric: float | None = None) -> float:
         if n >= self.steps:

@@ -110,7 +110,7 @@ def test_what_can_be_drawn(folder: Path, arguments: list[str], shown: list[str])
             ["--model", "lenet5", "--input", "1x3x28x28"],
             ["layer: features.0 (Conv2d)", "3 channels", "[1, 3, 28, 28]"],
         ),
-        (["--model", "mlp", "--input", "2x6"], ["missing", "in_features", "-m NAME=VALUE"]),
+        (["--model", "mlp", "--input", "2x6"], ["missing", "in_features", "NAME=VALUE"]),
         (["--model", "mlp", "-m", "x", "--input", "2x6"], ["NAME=VALUE"]),
     ],
 )

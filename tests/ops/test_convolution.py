@@ -3,11 +3,14 @@
 Every primitive and function of it also passes the generic checks (test_primitives, test_functions).
 """
 
+import ast
+import re
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ops.references_spatial import torch_conv2d
 
@@ -99,8 +102,39 @@ def test_what_is_offered_fits(n, k, stride, pair, dilation):
 def offers(fix):
     """The strides and paddings that a message names."""
     strides, paddings, _ = fix.removeprefix("use stride ").split(", or ")
-    pairs = [eval(text) for text in paddings.removeprefix("padding ").split(" or ")]
-    return [int(text) for text in strides.split(" or ")], pairs
+    texts = strides.split(" or "), paddings.removeprefix("padding ").split(" or ")
+    return tuple([ast.literal_eval(text) for text in offered] for offered in texts)
+
+
+two = st.tuples(st.integers(1, 4), st.integers(1, 4))
+
+
+@given(
+    sizes=st.tuples(st.integers(6, 12), st.integers(6, 12)),
+    kernel=two,
+    stride=two,
+    padding=st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2),
+)
+@example(sizes=(8, 8), kernel=(3, 3), stride=(2, 2), padding=((0, 0), (0, 0)))
+def test_what_is_offered_for_images_can_be_pasted(sizes, kernel, stride, padding):
+    x, w = ones(1, 1, *sizes), ones(1, 1, *kernel)
+    try:
+        gd.conv2d(x, w, stride=stride, padding=padding)
+    except ShapeError as error:
+        strides, paddings = offers(error.fix)
+        assert strides
+        assert paddings
+        for offered in strides:
+            gd.conv2d(x, w, stride=offered, padding=padding)
+        for offered in paddings:
+            gd.conv2d(x, w, stride=stride, padding=offered)
+
+
+def test_padding_is_offered_as_it_is_written():
+    with pytest.raises(ShapeError, match=re.escape("padding ((0, 1), (0, 1)), or")):
+        gd.conv2d(ones(1, 1, 8, 8), ones(1, 1, 3, 3), stride=2)
+    with pytest.raises(ShapeError, match=re.escape("padding (0, 1), or")):
+        gd.conv1d(ones(1, 1, 8), ones(1, 1, 3), stride=2)
 
 
 @given(n=st.integers(1, 12), k=st.integers(1, 5), stride=st.integers(1, 4), dilation=st.integers(1, 3))

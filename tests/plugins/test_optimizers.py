@@ -1,6 +1,9 @@
 """Every optimizer against torch's (Lion against its paper's lines in NumPy), step for step; groups, clipping,
 schedules of the rate, and state, eager and compiled."""
 
+import copy
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +14,7 @@ from plugins.optimizer_samples import OPTIONS, TORCH, options_of
 import graphdiff as gd
 from graphdiff.errors import ArgumentError, MutationError, StateError
 from graphdiff.testing.strategies import sources
+from graphdiff.train import LossScaler
 
 X, Y = np.random.default_rng(0).normal(size=(5, 3)), np.array([0, 1, 0, 1, 1])
 
@@ -222,7 +226,8 @@ def test_the_torch_backend_takes_the_same_steps(name, compiled):
 @pytest.mark.parametrize("name", ["SGD", "AdamW"])
 def test_groups_are_torchs(name, compiled):
     ours, theirs = models()
-    groups = {"*.bias": {"weight_decay": 0.0}, "fc1.*": {"lr": 0.01}, "fc2.weight": {"frozen": True}}
+    gd.freeze(ours, "fc2.weight")
+    groups = {"*.bias": {"weight_decay": 0.0}, "fc1.*": {"lr": 0.01}}
     optimizer = getattr(gd.optimizers, name)(0.1, weight_decay=0.2, groups=groups)
     named = dict(theirs.named_parameters())
     reference = TORCH[name](
@@ -249,11 +254,121 @@ def test_groups_are_torchs(name, compiled):
 def test_the_first_match_counts():
     layer = gd.layers.Linear(2, 2, dtype="float64", seed=0)
     before = layer.state_dict()
-    groups = {gd.matching.weights: {"lr": 0.5}, ("*.bias", "*.weight"): {"frozen": True}}
+    groups = {gd.matching.weights: {"lr": 0.5}, ("*.bias", "*.weight"): {"lr": 0}}
     gradients = {name: gd.ones_like(p) for name, p in layer.named_parameters()}
     gd.optimizers.SGD(0.1, groups=groups).step(layer, gradients)
     np.testing.assert_allclose(layer.weight, before["weight"] - 0.5, rtol=1e-15)
     np.testing.assert_array_equal(layer.bias, before["bias"])
+
+
+def test_a_group_that_no_parameter_fits_is_refused():
+    layer = gd.layers.Linear(2, 2, seed=0)
+    optimizer = gd.optimizers.SGD(0.1, groups={"*.bais": {"lr": 0.5}})
+    with pytest.raises(ArgumentError, match=r"no parameter matches '\*.bais'\n  fix: there are weight, bias"):
+        optimizer.step(layer, {"weight": gd.ones((2, 2))})
+
+
+def test_freezing_is_no_option_of_groups():
+    with pytest.raises(ArgumentError, match=r"graphdiff.freeze\(model, pattern\)"):
+        gd.optimizers.SGD(0.1, groups={"*.bias": {"frozen": True}})
+
+
+# Whose gradients, whose state
+
+
+@pytest.mark.parametrize(
+    "step", [gd.optimizers.SGD(0.1).step, partial(LossScaler().step, gd.optimizers.SGD(0.1))]
+)
+def test_gradients_of_another_model_are_refused(step):
+    (ours, _), (other, _) = models(), models()
+    with pytest.raises(
+        ArgumentError, match="none of the gradients is by a parameter of this Sequential"
+    ) as e:
+        step(other, objective(ours).backward())
+    assert "fc1.weight" in str(e.value)
+    with pytest.raises(ArgumentError, match=r"a Tensor of shape \(\) in place of gradients"):
+        step(ours, objective(ours))
+
+
+def test_what_is_frozen_stays_though_its_gradient_is_given():
+    layer = gd.layers.Linear(2, 2, seed=0)
+    before = layer.state_dict()
+    layer.bias.frozen = True
+    gd.optimizers.SGD(0.1).step(layer, {n: gd.ones_like(p) for n, p in layer.named_parameters()})
+    np.testing.assert_array_equal(layer.bias, before["bias"])
+    assert (layer.weight.numpy() != before["weight"]).all()
+
+
+@every_optimizer
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_state_of_a_new_head_starts_anew(name, compiled, classes):
+    ours, _ = models()
+    optimizer = made(name, weight_decay=0.1)
+    step = stepper(ours, optimizer, compiled)
+    for _ in range(3):
+        step()
+    gd.replace_head(ours, classes)
+    twin, other = copy.deepcopy(ours), made(name, weight_decay=0.1)
+    for _ in range(2):
+        record = objective(twin).backward()
+        other.step(twin.fc2, {"weight": record[twin.fc2.weight], "bias": record[twin.fc2.bias]})
+        twin.fc1.load_state_dict(ours.fc1.state_dict())
+        step()
+        for cell, expected in zip(ours.fc2.parameters(), twin.fc2.parameters(), strict=True):
+            np.testing.assert_allclose(cell, expected, rtol=1e-12)
+        twin.fc1.load_state_dict(ours.fc1.state_dict())
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "NAdam"])
+def test_what_is_unfrozen_later_counts_its_own_steps_as_in_torch(name, compiled):
+    ours, theirs = models()
+    optimizer, reference = getattr(gd.optimizers, name)(0.05), TORCH[name](theirs.parameters(), 0.05)
+    step = stepper(ours, optimizer, compiled)
+    for k in range(7):
+        gd.freeze(ours, "fc1.*", frozen=k < 3)
+        if k == 5:
+            kept, optimizer = optimizer.state_dict(), getattr(gd.optimizers, name)(0.05)
+            optimizer.load_state_dict(kept)
+            step = stepper(ours, optimizer, compiled)
+        theirs[0].requires_grad_(k >= 3)
+        step()
+        torch_step(theirs, reference)
+        same(ours, theirs)
+
+
+def test_a_compiled_step_heeds_how_late_a_loaded_state_began():
+    ours, _ = models()
+    optimizer = gd.optimizers.Adam(0.1)
+    gd.freeze(ours, "fc1.*")
+    step = stepper(ours, optimizer, True)
+    step()
+    gd.freeze(ours, "fc1.*", frozen=False)
+    step()
+    late = ours.state_dict(), optimizer.state_dict()
+    assert late[1]["fc1.weight/late"] == 1
+    early = ours.state_dict(), {k: v for k, v in late[1].items() if not k.endswith("/late")}
+    for weights, state in (early, late, early):
+        ours.load_state_dict(weights)
+        optimizer.load_state_dict(state)
+        step()
+        other, fresh = copy.deepcopy(ours), gd.optimizers.Adam(0.1)
+        other.load_state_dict(weights)
+        fresh.load_state_dict(state)
+        stepper(other, fresh, True)()
+        np.testing.assert_array_equal(ours.fc1.weight, other.fc1.weight)
+
+
+def test_a_copy_of_model_and_optimizer_goes_on_as_they_do():
+    ours, _ = models()
+    optimizer = gd.optimizers.Adam(0.1)
+    stepper(ours, optimizer, False)()
+    model, other = copy.deepcopy((ours, optimizer))
+    for m, o in ((ours, optimizer), (model, other)):
+        stepper(m, o, False)()
+    for name, value in ours.state_dict().items():
+        np.testing.assert_array_equal(value, model.state_dict()[name])
 
 
 # Clipping

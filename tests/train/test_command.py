@@ -59,11 +59,44 @@ def test_weights_for_other_classes_and_frozen_layers(tmp_path):
     assert state["fc2.weight"].shape == (10, 16)
 
 
+def test_a_run_with_other_choices_does_not_go_on(tmp_path):
+    common = ("linear", "--data", "digits", "--epochs", 1)
+    train(*common, "--l2", 0.1, out=tmp_path)
+    shown = train(*common, "--l2", 0.2, "--loss", "hinge", "--resume", out=tmp_path, code=1)
+    assert "loss softmax_cross_entropy, penalty _penalty() with l1=0.0, l2=0.1" in shown
+    assert "this one has loss hinge, penalty _penalty() with l1=0.0, l2=0.2" in shown
+
+
+def test_an_older_run_is_not_overwritten(tmp_path):
+    common = ("linear", "--data", "digits", "--epochs", 1)
+    for more in ((), ("--restarts", 2)):
+        folder = tmp_path / f"run{len(more)}"
+        train(*common, *more, out=folder)
+        there = {p.name: p.read_bytes() for p in folder.iterdir()}
+        shown = train(*common, *more, out=folder, code=1)
+        assert str(folder) in shown
+        assert "go on with it (--resume), or name another folder (--out)" in shown
+        assert {p.name: p.read_bytes() for p in folder.iterdir()} == there
+
+
+def test_by_default_each_run_has_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    common = ("train", "linear", "--data", "digits", "--epochs")
+    for arguments in (("1",), ("1",), ("2", "--resume", "--schedule", "")):
+        done = CliRunner().invoke(main, [*common, *arguments])
+        assert done.exit_code == 0, done.output
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["graphdiff-train-1", "graphdiff-train-2"]
+    epochs = [
+        len(json.loads((p / "history.json").read_text())["history"]["epochs"]) for p in tmp_path.iterdir()
+    ]
+    assert sorted(epochs) == [1, 2]
+
+
 def test_restarts_and_early_stopping(tmp_path):
-    shown = train("linear", "--data", "digits", "--epochs", 2, "--restarts", 2, out=tmp_path)
+    shown = train("linear", "--data", "digits", "--epochs", 2, "--restarts", 2, out=tmp_path / "restarts")
     assert "restart 2: training loss" in shown
     shown = train(
-        "linear", "--data", "digits", "--epochs", 60, "--lr", 0.3, "--early-stopping", 1, out=tmp_path
+        "linear", "--data", "digits", "--epochs", 60, "--lr", 0.3, "--early-stopping", 1, out=tmp_path / "one"
     )
     assert "stopped: validation loss was best in epoch" in shown
 
@@ -126,7 +159,40 @@ def test_torch_trains_it_as_well(tmp_path):
         (("linear", "--data", "digits", "--backend", "torch", "--device", "cuda"), "CUDA is not available"),
         (("linear", "--data", "digits", "--freeze", "conv*"), "no parameter matches"),
         (("linear", "--data", "digits", "--mode", "fast"), "has no mode 'fast'"),
+        (
+            ("mlp", "--data", "digits", "-m", "hiden=9"),
+            "mlp has no option 'hiden'\n  fix: did you mean 'hidden'?",
+        ),
+        (
+            ("mlp", "--data", "digits", "-m", "hidden=abc"),
+            "mlp(num_classes=10, in_features=64, hidden='abc') cannot be made",
+        ),
+        (("linear", "--data", "digits", "-o", "weight_deacy=1"), "did you mean 'weight_decay'?"),
+        (("linear", "--data", "digits", "-o", "beta=[1]"), "did you mean 'betas'?"),
+        (
+            ("linear", "--data", "digits", "--loss", "l2"),
+            "l2 is a penalty on parameters, l2(model, strength)",
+        ),
+        (("linear", "--data", "digits", "--augment", "Cutout:3"), "--augment Cutout:3 changes images"),
+        (("lenet5", "--data", "digits", "--augment", "Cutuot:3"), "Did you mean 'Cutout'?"),
+        (("lenet5", "--data", "digits", "--augment", "Cutout:x"), "Cutout('x') cannot be made"),
+        (
+            ("lenet5", "--data", "digits", "--augment", "GeometricDistortion:rotaton=1"),
+            "did you mean 'rotation'?",
+        ),
+        (
+            ("linear", "--data", "digits", "--schedule", "Step"),
+            "missing 1 required positional argument: 'every'",
+        ),
+        (("linear", "--data", "digits", "--schedule", "WarmUp"), "is no schedule"),
+        (("linear", "--data", "digits", "--resume", "--restarts", "2"), "restarts keep no checkpoints"),
     ],
 )
 def test_wrong_choices_are_answered(tmp_path, arguments, words):
     assert words in train(*arguments, out=tmp_path, code=1)
+
+
+@pytest.mark.parametrize(("option", "allowed"), [("--lr", "x>0"), ("--l1", "x>=0"), ("--l2", "x>=0")])
+def test_strengths_below_0_are_answered(tmp_path, option, allowed):
+    shown = train("linear", "--data", "digits", option, -1, out=tmp_path, code=2)
+    assert f"Invalid value for '{option}': -1.0 is not in the range {allowed}" in shown

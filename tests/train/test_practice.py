@@ -1,6 +1,7 @@
 """The practice of training: early stopping, selection, restarts, transfer, divergence, records."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -80,6 +81,63 @@ def test_early_stopping_is_answered_without_what_it_watches():
         trainer().fit(points(), validation=points(), callbacks=[EarlyStopping(metric="f1")], progress=False)
     with pytest.raises(ArgumentError, match="patience=0"):
         EarlyStopping(patience=0)
+
+
+def test_a_single_callback_needs_no_list():
+    stopping = EarlyStopping(patience=1)
+    made = trainer()
+    made.fit(points(), validation=points(seed=1), epochs=2, callbacks=stopping, progress=False)
+    assert stopping.best_epoch in (1, 2)
+
+
+@pytest.mark.parametrize("callbacks", [EarlyStopping, [EarlyStopping], print, 3, [lambda: None], "stop"])
+def test_what_is_no_callback_is_answered(callbacks):
+    with pytest.raises(ArgumentError, match=r"is no callback\n  fix: .*callbacks=\[EarlyStopping\(\)\]"):
+        trainer().fit(points(), callbacks=callbacks, progress=False)
+
+
+# Schedules
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [
+        (0.05, [0.05] * 6),
+        (1, [1.0] * 6),
+        (lambda n: 0.1 / (n + 1), [0.1, 0.1, 0.05, 0.05, 0.1 / 3, 0.1 / 3]),
+        (lambda n: np.float32(0.5), [0.5] * 6),
+        (gd.schedules.Step(0.1, 1, 0.5), [0.1, 0.1, 0.05, 0.05, 0.025, 0.025]),
+    ],
+)
+def test_a_rate_or_a_function_is_a_schedule(tmp_path, schedule, rates):
+    made, folder = trainer(), Checkpoints(tmp_path)
+    fit = partial(made.fit, points(), batch_size=30, schedule=schedule, checkpoints=folder, progress=False)
+    fit(epochs=1)
+    assert fit(epochs=3, resume=True).rates == rates
+
+
+def test_a_function_counts_steps_where_it_is_asked_to():
+    seen = []
+    trainer().fit(
+        points(), epochs=2, batch_size=30, schedule=lambda n: seen.append(n) or 0.1, schedule_by="step",
+        progress=False,
+    )  # fmt: skip
+    assert seen == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        ("cosine", "schedule='cosine' is no schedule"),
+        (gd.schedules.Cosine, r"such as Cosine\(…\)"),
+        (lambda n: None, "the schedule .*lambda.* gave None for 0"),
+        (lambda n: -1.0, "a learning rate of -1.0 does not descend"),
+        (-0.1, "a learning rate of -0.1 does not descend"),
+    ],
+)
+def test_what_is_no_schedule_is_answered(schedule, said):
+    with pytest.raises(ArgumentError, match=said):
+        trainer().fit(points(), schedule=schedule, progress=False)
 
 
 # Metrics, history

@@ -3,10 +3,12 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -78,8 +80,6 @@ def test_a_folder_holds_one_checkpoint(tmp_path):
 
 def test_wrong_uses_are_answered(tmp_path):
     run(tmp_path)
-    with pytest.raises(StateError, match="the checkpoint is of a run with"):
-        trainer().fit(points(49), checkpoints=Checkpoints(tmp_path), resume=True, progress=False)
     with pytest.raises(ArgumentError, match="nothing to resume from"):
         trainer().fit(points(), resume=True)
     with pytest.raises(ArgumentError, match="every 0 steps"):
@@ -87,6 +87,76 @@ def test_wrong_uses_are_answered(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="cannot be made: Not a directory"):
         Checkpoints(tmp_path / "file" / "below")
+
+
+def test_an_older_run_is_not_overwritten(tmp_path):
+    run(tmp_path)
+    there = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    with pytest.raises(StateError, match="holds the checkpoint of an older run") as caught:
+        run(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+    assert "resume=True" in str(caught.value)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == there
+
+
+def half(loss, *arguments):
+    return loss(*arguments) / 2
+
+
+def other(layer=None, loss=gd.losses.softmax_cross_entropy, optimizer=None, **options):
+    layers = gd.layers
+    net = layers.Sequential(fc1=layers.Linear(3, 8), act=layer or layers.Tanh(), fc2=layers.Linear(8, 2))
+    return gd.Trainer(net, loss, optimizer or gd.optimizers.SGD(0.1), **options)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: other(gd.layers.ReLU()), r"model \(act\): Tanh\(\); .* model \(act\): ReLU\(\)"),
+        (lambda: other(gd.layers.Sequential(gd.layers.Tanh())), r"model \(act\): Tanh\(\); "),
+        (lambda: other(loss=gd.losses.hinge), "loss softmax_cross_entropy; this one has loss hinge"),
+        (lambda: other(loss=partial(half, gd.losses.hinge)), r"has loss half\(hinge\) with none"),
+        (lambda: other(optimizer=gd.optimizers.SGD(0.2)), "optimizer's lr 0.1; .* optimizer's lr 0.2"),
+        (lambda: other(optimizer=gd.optimizers.SGD(0.1, 0.9)), "optimizer's momentum 0.0; .*momentum 0.9"),
+        (lambda: other(optimizer=gd.optimizers.Adam(0.1)), "optimizer's kind SGD, .* optimizer's kind Adam"),
+        (
+            lambda: other(optimizer=gd.optimizers.SGD(0.1, groups={gd.matching.weights: {"lr": 0.3}})),
+            "groups none; this one has optimizer's groups weights=lr=0.3",
+        ),
+        (
+            lambda: other(penalty=lambda m: gd.losses.l2(m, 1.0)),
+            "penalty None; this one has penalty .*lambda",
+        ),
+        (lambda: other(metrics={}), r"metrics \(accuracy\); this one has metrics \(\)"),
+    ],
+)
+def test_another_run_does_not_go_on_and_what_differs_is_named(tmp_path, made, said):
+    other().fit(points(), epochs=1, checkpoints=Checkpoints(tmp_path), progress=False)
+    again = other()
+    again.fit(points(), epochs=2, checkpoints=Checkpoints(tmp_path), resume=True, progress=False)
+    changed = made()
+    before = changed.model.state_dict()
+    with pytest.raises(StateError, match="the checkpoint is of a run with") as caught:
+        changed.fit(points(), epochs=3, checkpoints=Checkpoints(tmp_path), resume=True, progress=False)
+    assert re.search(said, caught.value.what)
+    for name, value in changed.model.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "said"),
+    [
+        (points(49), {}, r"data \(\(60, 3\), \(60\)\); this one has data \(\(49, 3\), \(49\)\)"),
+        (points(), {"seed": 1}, "seed 0; this one has seed 1"),
+        (points(), {"batch_size": 8}, "batch_size 32; this one has batch_size 8"),
+        (points(), {"callbacks": [Callback()]}, r"callbacks \(\); this one has callbacks \(Callback\)"),
+    ],
+)
+def test_neither_does_the_same_trainer_on_other_terms(tmp_path, data, options, said):
+    other().fit(points(), epochs=1, checkpoints=Checkpoints(tmp_path), progress=False)
+    with pytest.raises(StateError) as caught:
+        other().fit(data, checkpoints=Checkpoints(tmp_path), resume=True, progress=False, **options)
+    assert re.search(said, caught.value.what)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from graphdiff.compile.executable import (
-    VIEWS,
     Executable,
     Run,
     assemble,
@@ -22,7 +21,7 @@ from graphdiff.compile.executable import (
     memory_roots,
 )
 from graphdiff.compile.joint import joined
-from graphdiff.compile.program import Program
+from graphdiff.compile.program import VIEWS, Program
 from graphdiff.graph import Node
 from graphdiff_torch.lowering.batch_norm import STATISTICS, batch_norms
 from graphdiff_torch.lowering.fused import CHANNELS_FIRST, CHANNELS_LAST, FUSED, SGD, VELOCITY, descend

@@ -14,12 +14,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 
-from graphdiff.compile.program import Program
+from graphdiff.compile.program import ALIASES, Program
 from graphdiff.errors import ArgumentError
 from graphdiff.graph import Node
 
-# Their results lie in the memory of their first operand.
-_VIEWS = frozenset("reshape transpose broadcast_to slice identity stop_gradient".split())
 _COSTLY = frozenset("matmul einsum conv2d conv2d_input_grad conv2d_weight_grad".split())
 _TIMES = 100  # how much more one of them counts than reading and writing its operands
 _LONGEST = 50  # nodes computed again for one value
@@ -101,7 +99,7 @@ class _Lives:
         self.end: dict[int, float] = {}
         self.users: dict[int, list[int]] = {}
         for k, node in enumerate(self.nodes):
-            view = node.primitive is not None and node.primitive.name in _VIEWS
+            view = node.primitive is not None and node.primitive.name in ALIASES
             self.root[node.id] = self.root[node.inputs[0]] if view else node.id
             self.end[node.id] = k
             for root in dict.fromkeys(self.root[i] for i in node.inputs):
