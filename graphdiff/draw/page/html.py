@@ -16,7 +16,6 @@ from graphdiff.draw.circuit import Circuit
 from graphdiff.draw.modules import Overview
 from graphdiff.draw.page.gather import nodes_of
 from graphdiff.draw.page.scopes import tree_of
-from graphdiff.draw.subject import UNNAMED
 from graphdiff.errors import DrawingError
 
 SCRIPTS = (
@@ -38,7 +37,7 @@ SCRIPTS = (
 UNTITLED = "Graph"
 
 
-def page(view: Circuit | Overview, svg: str, title: str = "") -> str:
+def page(view: Circuit | Overview | None, svg: str, title: str = "") -> str:
     """The page of a picture.
 
     Args:
@@ -55,7 +54,7 @@ def page(view: Circuit | Overview, svg: str, title: str = "") -> str:
     if not isinstance(view, (Circuit, Overview)):
         raise DrawingError(
             f"a picture of {type(view).__name__} has no page",
-            fix="draw it in the style 'circuit' or 'module'",
+            fix="draw it in the style 'circuit', 'tensor' or 'overview'",
         )
     style, script = _part("page.css"), _script()
     return str(
@@ -74,9 +73,10 @@ def page(view: Circuit | Overview, svg: str, title: str = "") -> str:
 
 def _data(view: Circuit | Overview, title: str) -> dict[str, Any]:
     subject = view.subject
-    loss = isinstance(view, Overview) and subject.of == UNNAMED and subject.record is not None
-    of = "loss" if loss else subject.of
-    data: dict[str, Any] = {
+    boxes = view.boxes if isinstance(view, Overview) else []
+    titles = {box.members[-1]: box.title for box in boxes if box.fill == "result" and box.members}
+    of = next((titles[i] for i, label in subject.outputs if label == subject.of and i in titles), subject.of)
+    return {
         "title": words.clean(title) or UNTITLED,
         "kind": "circuit" if isinstance(view, Circuit) else "module",
         "show": subject.show,
@@ -84,12 +84,10 @@ def _data(view: Circuit | Overview, title: str) -> dict[str, Any]:
         "scale": list(palette.SCALE),
         "notFinite": palette.NOT_FINITE,
         "nodes": nodes_of(subject),
-        "results": [[i, of if label == subject.of else label] for i, label in subject.outputs],
-        "tree": tree_of(subject).json(),
+        "results": [[i, titles.get(i, label)] for i, label in subject.outputs],
+        "tree": tree_of(subject).json(subject),
+        "leaves": [[box.members, box.title, box.kind] for box in boxes if box.id.startswith("n")],
     }
-    if isinstance(view, Overview):
-        data["leaves"] = {box.id[1:]: box.title for box in view.boxes if box.id.startswith("n")}
-    return data
 
 
 def _packed(data: dict[str, Any]) -> str:

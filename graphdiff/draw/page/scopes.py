@@ -16,10 +16,13 @@ from typing import Any
 
 from graphdiff.draw import words
 from graphdiff.draw.folding import acyclic
+from graphdiff.draw.kinds import kinds
+from graphdiff.draw.scopes import parts
 from graphdiff.draw.subject import Subject
 
 _MOST_CHILDREN = 60  # side by side; more are bundled
 _BUNDLES = 24
+_MARKS = {"backward": "∂", "update": "update"}
 
 
 @dataclass
@@ -38,9 +41,11 @@ class Scope:
     path: str
     children: list[Scope | int] = field(default_factory=list)
 
-    def json(self) -> dict[str, Any]:
-        children = [child if isinstance(child, int) else child.json() for child in self.children]
-        return {"name": self.name, "kind": self.kind, "path": self.path, "children": children}
+    def json(self, subject: Subject) -> dict[str, Any]:
+        """The tree with what each scope does, in a few words."""
+        does = kinds(sorted(operations_in(self)), subject.items) if self.children else ""
+        children = [child if isinstance(child, int) else child.json(subject) for child in self.children]
+        return {"name": self.name, "kind": self.kind, "path": self.path, "does": does, "children": children}
 
 
 def tree_of(subject: Subject) -> Scope:
@@ -52,33 +57,33 @@ def tree_of(subject: Subject) -> Scope:
 class _Tree:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
-        self.parts = [self._parts(i) for i in range(len(subject.items))]
+        self.paths = [self._path(i) for i in range(len(subject.items))]
 
     def children(self, operations: Sequence[int], depth: int) -> list[Scope | int]:
         def key(i: int) -> Hashable:
-            return self.parts[i][: depth + 1] if len(self.parts[i]) > depth else i
+            return self.paths[i][: depth + 1] if len(self.paths[i]) > depth else i
 
         groups = self._ordered(acyclic(self.subject, operations, key))
         names = Counter(key(members[0]) for members in groups)
         visits = {name: itertools.count(1) for name, n in names.items() if n > 1}
         found: list[Scope | int] = []
         for members in groups:
-            parts = self.parts[members[0]]
-            if len(parts) <= depth:
+            path = self.paths[members[0]][: depth + 1]
+            if len(path) <= depth:
                 found += members
                 continue
-            visit = f" ({next(visits[parts[: depth + 1]])})" if parts[: depth + 1] in visits else ""
-            scope = Scope(parts[depth] + visit, "scope", ".".join(parts[: depth + 1]) + visit)
+            visit = f" ({next(visits[path])})" if path in visits else ""
+            scope = Scope(path[-1] + visit, "scope", ".".join(path) + visit)
             scope.children = self.children(members, depth + 1)
             found.append(scope)
         return _bundled(list(self._rolled(found)))
 
-    def _parts(self, i: int) -> tuple[str, ...]:
+    def _path(self, i: int) -> tuple[str, ...]:
         item = self.subject.items[i]
-        parts = tuple(words.clean(part) or "?" for part in item.node.scope.split(".") if part)
-        if parts and item.backward and self.subject.show == "both":
-            return (f"∂ {parts[0]}", *parts[1:])
-        return parts
+        found = tuple(words.clean(part) or "?" for part in parts(item.node.scope))
+        if found and item.stage in _MARKS and self.subject.show == "both":
+            return (f"{_MARKS[item.stage]} {found[0]}", *found[1:])
+        return found
 
     def _ordered(self, groups: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
         """The groups in an order in which operands come before users."""

@@ -20,8 +20,6 @@ from graphdiff.draw import Picture, draw, palette
 from graphdiff.draw.page.html import _part, page
 from graphdiff.errors import DrawingError
 
-SVG = '<?xml version="1.0"?><svg width="1pt" height="1pt" viewBox="0 0 1 1" xmlns="http://www.w3.org/2000/svg"></svg>'
-
 
 class Reader(HTMLParser):
     """Tags with their attributes, the text inside scripts and styles, and that everything is closed."""
@@ -54,7 +52,7 @@ class Reader(HTMLParser):
 
 
 def text_of(picture: Picture) -> str:
-    return page(picture.view, SVG, picture.title)
+    return page(picture.view, samples.EMPTY, picture.title)
 
 
 def data_of(text: str) -> Any:
@@ -144,7 +142,7 @@ def test_the_same_graph_gives_the_same_page() -> None:
 
 def test_a_picture_of_another_kind_has_no_page() -> None:
     with pytest.raises(DrawingError, match="page"):
-        page(None, SVG)  # type: ignore[arg-type]
+        page(None, samples.EMPTY)
 
 
 @needs_engine

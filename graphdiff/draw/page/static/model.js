@@ -162,20 +162,21 @@ class Unit {
 function unitsOf(graph) {
   const root = new Unit("scope", "", null);
   const home = new Map();
-  const place = (kind, name, parent, node, path = "") => {
+  const place = (kind, name, parent, nodes, path = "") => {
     const unit = new Unit(kind, name, parent, path);
-    unit.operations = [node];
-    home.set(node, unit);
+    unit.operations = nodes;
+    nodes.forEach((i) => home.set(i, unit));
     return unit;
   };
-  for (const [i, title] of Object.entries(graph.leaves ?? {})) place("input", title, root, Number(i));
+  for (const [nodes, title, does] of graph.leaves) place("input", title, root, nodes).does = does;
   const grow = (scope, parent) => {
     for (const child of scope.children) {
-      if (typeof child === "number") place("operation", graph.label(child), parent, child);
+      if (typeof child === "number") place("operation", graph.label(child), parent, [child]);
       else if (child.children.length === 1 && typeof child.children[0] === "number")
-        place("operation", child.name, parent, child.children[0], child.path);
+        place("operation", child.name, parent, child.children, child.path);
       else {
         const unit = new Unit(child.kind, child.name, parent, child.path);
+        unit.does = child.does;
         grow(child, unit);
         unit.operations = unit.children.flatMap((inner) => inner.operations);
       }
@@ -189,7 +190,7 @@ function unitsOf(graph) {
       unit.name = result.name;
       unit.operations.push(result.index);
       home.set(result.index, unit);
-    } else place("result", result.name, root, result.index);
+    } else place("result", result.name, root, [result.index]);
   });
   return { root, home };
 }

@@ -156,8 +156,6 @@ function frameTitle(unit) {
   return shortened(unit.kind === "repeat" ? `${unit.name}  × ${unit.children.length}` : unit.name, 36);
 }
 
-const PLUMBING = new Set(["transpose", "reshape", "broadcast_to", "cast", "identity", "expand_dims", "squeeze", "moveaxis"]);
-
 // What a folded box says.
 function boxText(graph, unit) {
   const operations = unit.operations.map((i) => graph.nodes[i]).filter((node) => node.op);
@@ -166,23 +164,19 @@ function boxText(graph, unit) {
   const gradient = parameters.length && graph.show === "forward" ? graph.normOf(parameters.map((i) => graph.nodes[i])) : null;
   return {
     title: shortened(unit.name, 30),
-    kind: shortened(kindOf(graph, unit, operations), 44),
+    kind: shortened(kindOf(graph, unit), 44),
     parameters: size ? `${countText(size)} params` : "",
     gradient,
     strip: unit.kind === "repeat" && gradient ? unit.children : null,
   };
 }
 
-function kindOf(graph, unit, operations) {
+function kindOf(graph, unit) {
   const first = graph.nodes[unit.operations[0]];
-  if (unit.kind === "input") return first.name && first.name === unit.name ? first.role : "";
+  if (unit.kind === "input") return unit.does;
   if (unit.kind === "result") {
     return [first.op, first.shape === "scalar" && first.value?.exact].filter(Boolean).join(" = ") || first.shape;
   }
   if (unit.kind === "operation") return unit.name === first.op ? (first.symbol === first.op ? "" : first.symbol) : first.op;
-  if (unit.kind === "repeat") return `× ${unit.children.length}`;
-  const names = [...new Set(operations.map((node) => node.op))];
-  const kinds = names.filter((name) => !PLUMBING.has(name));
-  const shown = kinds.length ? kinds : names;
-  return shown.slice(0, 4).join(" • ") + (shown.length > 4 ? " • …" : "");
+  return unit.kind === "repeat" ? `× ${unit.children.length}` : unit.does;
 }
