@@ -148,7 +148,7 @@ def _grouped(
         scope = cut[members[0]]
         return Group((), scope, members) if scope in outer else Group(scope, scope[:-1], members)
 
-    return [group(members) for members in _acyclic(subject, operations, key)]
+    return [group(members) for members in acyclic(subject, operations, key)]
 
 
 def _in_runs(
@@ -167,7 +167,7 @@ def _in_runs(
         else:
             run, count = (run + 1, 1) if count == length else (run, count + 1)
             keys[i] = ("", (str(run), ""))
-    groups = _acyclic(subject, operations, keys.__getitem__)
+    groups = acyclic(subject, operations, keys.__getitem__)
     return [Group(scopes[m[0]][:1], (), m) for m in groups]
 
 
@@ -177,7 +177,7 @@ def _segments(operations: Sequence[int], budget: int) -> Iterator[Group]:
         yield Group((), (), tuple(operations[start : start + length]))
 
 
-def _acyclic(
+def acyclic(
     subject: Subject, operations: Sequence[int], key: Callable[[int], Hashable]
 ) -> list[tuple[int, ...]]:
     """Operations by key, without cycles between groups; those in one are split, at last into single ones."""

@@ -22,3 +22,9 @@ def pdf(picture: Picture, *, timeout: float, **_: Any) -> bytes:
 
 def dot(picture: Picture, **_: Any) -> str:
     return picture.dot
+
+
+def html(picture: Picture, *, timeout: float, **_: Any) -> str:
+    from graphdiff.draw.page import page
+
+    return page(picture.view, picture.laid_out("svg", timeout=timeout).decode(), picture.title)

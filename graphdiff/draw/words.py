@@ -52,15 +52,16 @@ def array(values: np.ndarray[Any, Any]) -> str:
     if values.ndim == 0:
         return number(values[()])
     if 0 < values.size <= MOST_LISTED:
-        return _listed(values)
+        return listed(values)
     length = f"  ‖·‖ {norm(length_of(values))}" if values.size and values.dtype.kind != "b" else ""
     return f"{shape(values.shape)}{length}"
 
 
-def _listed(values: np.ndarray[Any, Any]) -> str:
+def listed(values: np.ndarray[Any, Any]) -> str:
+    """Every element, in brackets for every axis."""
     if values.ndim == 0:
         return number(values[()])
-    return f"[{', '.join(_listed(row) for row in values)}]"
+    return f"[{', '.join(listed(row) for row in values)}]"
 
 
 def length_of(*arrays: np.ndarray[Any, Any]) -> float:

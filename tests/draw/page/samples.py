@@ -1,0 +1,50 @@
+"""Graphs to make pages of."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import graphdiff as gd
+from graphdiff.autodiff import Backward
+
+EMPTY = '<svg width="1pt" height="1pt" viewBox="0 0 1 1" xmlns="http://www.w3.org/2000/svg"></svg>'
+"""A picture of nothing, for pages whose boxes are laid out in the browser anyway."""
+
+
+def neuron() -> Backward:
+    """The lecture's sigmoid neuron."""
+    w0, x0, w1, x1, w2 = gd.variables(w0=2.0, x0=-1.0, w1=-3.0, x1=-2.0, w2=-3.0)
+    return gd.sigmoid(w0 * x0 + w1 * x1 + w2).backward()
+
+
+def fan_out() -> Backward:
+    x, y = gd.variables(x=3.0, y=4.0)
+    return (x + x * y).backward()
+
+
+def lenet() -> Backward:
+    return _classified(gd.models.lenet5(), (32, 1, 28, 28))
+
+
+def resnet152() -> Backward:
+    return _classified(gd.models.resnet152(num_classes=10), (1, 3, 64, 64))
+
+
+def _classified(model: gd.Module, shape: tuple[int, ...]) -> Backward:
+    rng = np.random.default_rng(0)
+    images = gd.tensor(rng.normal(size=shape).astype("float32"), name="image")
+    labels = gd.tensor(rng.integers(0, 10, shape[0]))
+    return gd.losses.softmax_cross_entropy(model(images), labels).backward()
+
+
+def scoped(seed: int) -> Backward:
+    """A random graph in nested scopes, with skips, branches and scopes that are entered twice."""
+    rng = np.random.default_rng(seed)
+    values = [gd.variable(rng.normal(size=(2, 3)), name=f"x{k}") for k in range(int(rng.integers(1, 4)))]
+    for _ in range(int(rng.integers(3, 40))):
+        depth = int(rng.integers(0, 4))
+        scope = ".".join(f"{'abcd'[d]}{int(rng.integers(0, 3))}" for d in range(depth))
+        with gd.scope(scope) if scope else gd.scope("loose"):
+            one, other = (values[int(k)] for k in rng.integers(max(0, len(values) - 6), len(values), 2))
+            values.append(gd.tanh(one) if rng.random() < 0.4 else one + other)
+    return gd.sum(sum(values[-3:], gd.zeros((2, 3)))).backward()

@@ -1,0 +1,345 @@
+"""The page in headless Chromium: fold, search, step, trace, themes, and that nothing leaves it."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from draw.page import samples
+from draw.page.browser import Browser, needs_browser, started
+from draw.reading import needs_engine
+
+from graphdiff.draw import draw
+from graphdiff.draw.page import page
+
+pytestmark = [needs_browser, needs_engine]
+
+LEFT, RIGHT, HOME, END, ENTER, ESCAPE = "\ue012", "\ue014", "\ue011", "\ue010", "\ue007", "\ue00c"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pages")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    yield from started(tmp_path_factory.mktemp("profile"))
+
+
+@pytest.fixture(scope="module")
+def pages(folder: Path) -> Callable[[str], Path]:
+    titles = {"lenet": "LeNet-5", "resnet152": "ResNet-152", "neuron": "Neuron", "fan_out": "Fan-out"}
+
+    def made(name: str) -> Path:
+        path = folder / f"{name}.html"
+        if not path.exists():
+            draw(getattr(samples, name)(), title=titles[name]).save(path)
+        return path
+
+    return made
+
+
+@pytest.fixture
+def quiet(browser: Browser) -> Iterator[None]:
+    """Nothing may be asked of the network, and nothing complained of, during a test."""
+    browser.prefer("light")
+    browser.resize(1300, 900)
+    browser.complaints(), browser.requests()
+    yield
+    assert browser.complaints() == []
+    assert [url for url in browser.requests() if not url.startswith(("file:", "data:"))] == []
+
+
+Pages = Callable[[str], Path]
+pytestmark.append(pytest.mark.usefixtures("quiet"))
+
+
+def boxes(browser: Browser) -> list[str]:
+    return [" ".join(found["text"].split()) for found in browser.read(".box > text.name")]
+
+
+@pytest.mark.parametrize("name", ["neuron", "lenet", "resnet152"])
+def test_the_page_shows_soon(
+    browser: Browser, pages: Pages, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = pages(name)
+    browser.open(path)
+    paint = browser.run("return performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
+    ready = browser.run("return performance.now()")
+    assert browser.read("#world text")
+    with capsys.disabled():
+        size = path.stat().st_size
+        sys.stdout.write(f"\n{name}: {size:,} bytes, first paint {paint} ms, driven after {ready:.0f} ms\n")
+
+
+def test_scopes_fold_and_unfold(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("lenet"))
+    before = boxes(browser)
+    assert "0" in before
+    browser.press("F")
+    assert boxes(browser) == ["image", "input", "features", "classifier", "softmax_cross_entropy", "loss"]
+    browser.click(".box[aria-expanded=false] .sign")
+    assert "features" not in boxes(browser)
+    assert "classifier" in boxes(browser)
+    assert browser.text(".frame text") == "features"
+    browser.press("U")
+    assert boxes(browser).count("conv2d") == 2
+    assert browser.text("#facts").startswith("19 operations shown in 21 boxes")
+
+
+def test_keys_alone_fold_and_unfold(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("lenet"))
+    browser.press("F")
+    browser.run("document.querySelector('.box[aria-expanded=false]').focus()")
+    browser.press(ENTER)
+    assert browser.text(".frame text") == "features"
+    assert browser.run("return document.activeElement.classList.contains('frame')")
+    browser.press(ENTER)
+    assert browser.read(".frame") == []
+    assert browser.run("return document.activeElement.getAttribute('aria-label')").startswith("features")
+
+
+def test_tab_reaches_the_tools_and_the_boxes(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("neuron"))
+    seen = []
+    for _ in range(14):
+        browser.press("\ue004")
+        seen.append(
+            browser.run("const a = document.activeElement; return a.getAttribute('aria-label') || a.id")
+        )
+    assert [name.split()[0] for name in seen[:5]] == ["Search", "play-steps", "Light", "Keys", "The"]
+    assert seen[5:10] == ["w0, 2.00", "x0, −1.00", "w1, −3.00", "x1, −2.00", "w2, −3.00"]
+    assert seen[10:13] == ["multiply, −2.00", "multiply, 6.00", "add, 4.00"]
+
+
+def test_search_lists_marks_and_shows(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("resnet152"))
+    browser.press("/", "layer3.7 batch_norm")
+    assert len(browser.read("#matches li[role=option]")) == 3
+    browser.press(ENTER)
+    match = browser.read(".box.chosen")[0]
+    assert "match" in match["classes"]
+    assert within(match["at"], browser.read("#stage")[0]["at"])
+    assert "layer3.7" in browser.text("#details")
+    browser.press(ESCAPE)
+    assert browser.read(".match") == []
+
+
+def test_backward_steps_tell_local_upstream_and_contribution(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("fan_out"))
+    browser.press("s")
+    assert browser.text(".count") == "forward 1 of 2"
+    assert "3.00 × 4.00 = 12.00" in browser.text(".step .sum")
+    assert browser.style("g.node.current ellipse", "fill") != browser.style(
+        "g.node:not(.current) ellipse", "fill"
+    )
+    browser.press(RIGHT, RIGHT)
+    assert browser.text(".count") == "backward 1 of 2"
+    assert browser.text(".step .sum") == "1.00 × 1.00 = 1.00 1.00 × 1.00 = 1.00"
+    assert "x has 2 uses; more is to come" in browser.text(".step")
+    browser.press(RIGHT)
+    assert browser.text(".step .sum") == "4.00 × 1.00 = 4.00 3.00 × 1.00 = 3.00"
+    assert "x has 2 uses; their sum: 5.00" in browser.text(".step")
+    browser.press(HOME)
+    assert browser.text(".count") == "forward 1 of 2"
+    browser.press(ESCAPE)
+    assert browser.read(".current") == []
+
+
+def test_gradients_appear_as_they_are_computed(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("fan_out"))
+    script = """return [...document.querySelectorAll('g.node text[fill="#c0262d"]')]
+        .filter((text) => getComputedStyle(text).visibility === 'visible').length"""
+    assert browser.run(script) == 6
+    browser.press("s")
+    seen = [browser.run(script)]
+    for _ in range(3):
+        browser.press(RIGHT)
+        seen.append(browser.run(script))
+    assert seen[0] == seen[1] == 0
+    assert seen == sorted(seen)
+    assert seen[-1] == 6
+
+
+def test_steps_unfold_what_they_need_and_fold_it_again(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("lenet"))
+    before = boxes(browser)
+    browser.press("s")
+    assert "conv2d" in boxes(browser)
+    assert len(browser.read(".box.current")) == 1
+    browser.press(RIGHT, RIGHT)
+    assert "conv2d" not in boxes(browser)
+    browser.press(ESCAPE)
+    assert boxes(browser) == before
+
+
+def test_every_step_of_a_network_has_its_box_and_numbers(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("lenet"))
+    browser.press("s")
+    for k in range(38):
+        current = browser.read(".box.current")
+        assert len(current) == 1, k
+        assert "‖·‖" in browser.text(".step") or "loss" in browser.text(".step")
+        browser.press(RIGHT)
+    assert browser.text(".count") == "backward 19 of 19"
+
+
+def test_playing_moves_on(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("fan_out"))
+    browser.press("s", " ")
+    browser.wait(".back .count")
+    browser.press(" ")
+    assert "Play" in browser.text("#play")
+
+
+def test_paths_are_traced(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("neuron"))
+    everything = len(browser.read("g.node[role=img]"))
+    browser.run("document.querySelector('[aria-label^=w0]').focus()")
+    browser.press("d")
+    assert [found["text"].strip() for found in browser.read("g.node[role=img]:not(.dim)")] == [
+        "w₀",
+        "×",
+        "+",
+        "+",
+        "σ",
+        "f",
+    ]
+    browser.press(ESCAPE)
+    assert len(browser.read("g.node[role=img]:not(.dim)")) == everything
+    browser.run("document.querySelector('[aria-label^=x1]').focus()")
+    browser.press("p")
+    browser.run("document.querySelectorAll('[aria-label^=add]')[0].focus()")
+    browser.press(ENTER)
+    assert [found["text"].strip() for found in browser.read("g.node[role=img]:not(.dim)")] == ["x₁", "×", "+"]
+
+
+def test_details_tell_what_is_known(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("lenet"))
+    browser.press("/", "max_pool2d", ENTER)
+    told = browser.text("#details")
+    for words in ("features.2", "32×6×14×14", "float32", "1 for the winner", "samples.py:", "mean"):
+        assert words in told
+    browser.press(ESCAPE, "F")
+    browser.click(".box[aria-expanded=false] text.name")
+    assert "conv2d × 2" in browser.text("#details")
+    assert "2.6k in 4 tensors" in browser.text("#details")
+
+
+def test_the_theme_follows_the_system_and_the_button(browser: Browser, pages: Pages) -> None:
+    browser.prefer("dark")
+    browser.open(pages("neuron"))
+    dark = browser.style("body", "backgroundColor")
+    ink = browser.style("g.node text[fill='#1b7f3b']", "fill")
+    browser.press("t")
+    assert browser.style("body", "backgroundColor") == "rgb(255, 255, 255)"
+    assert dark != "rgb(255, 255, 255)"
+    assert browser.style("g.node text[fill='#1b7f3b']", "fill") != ink
+    browser.click("#theme")
+    assert browser.style("body", "backgroundColor") == dark
+
+
+def test_wheel_buttons_and_keys_zoom(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("lenet"))
+
+    def width() -> float:
+        x0, _, x1, _ = browser.read(".box > rect")[0]["at"]
+        return float(x1 - x0)
+
+    whole = width()
+    browser.click("#closer")
+    assert width() == pytest.approx(1.3 * whole, rel=0.01)
+    browser.press("0")
+    assert width() == pytest.approx(whole, rel=0.01)
+    browser.run("""document.querySelector('#stage').dispatchEvent(
+        new WheelEvent('wheel', { deltaY: -200, clientX: 300, clientY: 300, cancelable: true }))""")
+    assert width() > whole
+    before = browser.read(".box > rect")[0]["at"][0]
+    browser.press("0", LEFT)
+    assert browser.read(".box > rect")[0]["at"][0] != before
+
+
+def within(inner: Sequence[float], outer: Sequence[float]) -> bool:
+    return all(a <= b for a, b in zip((*outer[:2], *inner[2:]), (*inner[:2], *outer[2:]), strict=True))
+
+
+def overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    (a, b, c, d), (e, f, g, h) = one["at"], other["at"]
+    return bool(a < g - 0.5 and e < c - 0.5 and b < h - 0.5 and f < d - 0.5)
+
+
+def nothing_overlaps(browser: Browser) -> None:
+    found = browser.read(".box > rect:not(.behind)")
+    labels = browser.read("g.label")
+    for one, other in itertools.combinations(found, 2):
+        assert not overlap(one, other), (one, other)
+    for label in labels:
+        assert not [box for box in found if overlap(label, box)], label
+    for one, other in itertools.combinations(labels, 2):
+        assert not overlap(one, other), (one, other)
+    frames = {frame["unit"]: frame["at"] for frame in browser.read(".frame > rect:not(.grip)")}
+    for box in found:
+        for unit, frame in frames.items():
+            if box["unit"].startswith(f"{unit}/"):
+                assert within(box["at"], frame)
+            else:
+                assert not overlap(box, {"at": frame}), (box, unit)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_nothing_overlaps_in_random_graphs(browser: Browser, folder: Path, seed: int) -> None:
+    path = folder / f"random{seed}.html"
+    path.write_text(page(draw(samples.scoped(seed), style="overview").view, samples.EMPTY), encoding="utf-8")
+    browser.open(path)
+    nothing_overlaps(browser)
+    browser.press("U")
+    nothing_overlaps(browser)
+
+
+def test_nothing_overlaps_in_networks(browser: Browser, pages: Pages) -> None:
+    for name in ("lenet", "resnet152"):
+        browser.open(pages(name))
+        nothing_overlaps(browser)
+        browser.press("U")
+        nothing_overlaps(browser)
+
+
+def test_a_phone_shows_picture_and_details(browser: Browser, pages: Pages) -> None:
+    browser.resize(390, 844)
+    browser.open(pages("lenet"))
+    assert browser.run("return document.documentElement.scrollWidth") <= 390
+    stage, side = browser.read("#stage")[0]["at"], browser.read("#side")[0]["at"]
+    assert stage[3] - stage[1] > 400
+    assert side[1] >= stage[3]
+    assert all(x0 >= 0 and x1 <= 390 for x0, _, x1, _ in (found["at"] for found in browser.read("button")))
+
+
+def test_names_cannot_run(browser: Browser, folder: Path) -> None:
+    import graphdiff as gd
+
+    evil = "\"><script>document.title='ran'</script><img src=x onerror=\"document.title='ran'\">"
+    with gd.scope(evil):
+        x = gd.variable([1.0] * 8, name=evil)
+        path = draw(gd.sum(gd.exp(x)).backward(), title=evil, style="overview").save(folder / "evil.html")
+    browser.open(path)
+    browser.press("U", "/", "script", ENTER)
+    assert browser.run("return document.title") != "ran"
+    assert evil in browser.text("#details h2")
+
+
+def test_the_picture_is_there_without_scripts(tmp_path: Path, pages: Pages) -> None:
+    for plain in started(tmp_path / "profile", scripts=False):
+        plain.driver.get(pages("lenet").as_uri())
+        (picture,) = plain.driver.find_elements("id", "picture")
+        assert picture.is_displayed()
+        assert picture.size["width"] > 300
+        assert picture.size["height"] > 600
+        shown = [text.text for text in plain.driver.find_elements("css selector", "#picture text")]
+        assert "LeNet-5" in shown
+        assert not plain.driver.find_element("id", "search").is_displayed()
+        assert plain.complaints() == []

@@ -1,0 +1,178 @@
+"""The text of a page: one file, strict policy, numbers of the record, harmless names."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+from draw.page import samples
+from draw.reading import needs_engine
+
+import graphdiff as gd
+from graphdiff.draw import Picture, draw, palette
+from graphdiff.draw.page.html import _part, page
+from graphdiff.errors import DrawingError
+
+
+class Reader(HTMLParser):
+    """Tags with their attributes, the text inside scripts and styles, and that everything is closed."""
+
+    VOID = frozenset({"meta", "link", "input", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.inside: dict[str, list[str]] = {"script": [], "style": []}
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in self.inside:
+            self.inside[self.open[-1]].append(data)
+
+
+def text_of(picture: Picture) -> str:
+    return page(picture.view, samples.EMPTY, picture.title)
+
+
+def data_of(text: str) -> Any:
+    packed = re.search(r'type="application/gzip\+base64">([^<]*)<', text)
+    assert packed
+    return json.loads(gzip.decompress(base64.b64decode(packed[1])))
+
+
+def test_the_page_is_well_formed_and_needs_nothing_else() -> None:
+    reader = Reader(text_of(draw(samples.neuron(), title="Neuron")))
+    for tag, attributes in reader.tags:
+        assert tag not in ("iframe", "object", "embed", "base", "img")
+        assert "style" not in attributes
+        assert not [name for name in attributes if name.startswith("on")]
+        for name in ("src", "href", "xlink:href", "action"):
+            assert attributes.get(name, "data:,") == "data:,"
+    assert not re.search(r"@import|url\(", reader.inside["style"][0])
+
+
+def test_the_policy_names_exactly_this_script_and_style() -> None:
+    reader = Reader(text_of(draw(samples.neuron())))
+    policy = next(a["content"] for tag, a in reader.tags if tag == "meta" and a.get("http-equiv"))
+    assert policy is not None
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+
+    def hashed(text: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    assert rules["script-src"] == hashed(reader.inside["script"][-1])
+    assert rules["style-src"] == hashed("".join(reader.inside["style"]))
+    assert "unsafe" not in policy
+
+
+def test_names_are_text_whatever_they_hold() -> None:
+    evil = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;\ud800"
+    with gd.scope(evil):
+        x = gd.variable(2.0, name=evil)
+        f = x * x
+    text = text_of(draw(f.backward(), title=evil))
+    reader = Reader(text)
+    assert [tag for tag, _ in reader.tags].count("script") == 2
+    assert "img" not in [tag for tag, _ in reader.tags]
+    assert "alert(1)" in data_of(text)["nodes"][0]["name"]
+
+
+def test_the_numbers_are_the_records() -> None:
+    back = samples.fan_out()
+    data = data_of(text_of(draw(back)))
+    x, y, product, total = data["nodes"]
+    assert (x["name"], y["name"], product["op"], total["op"]) == ("x", "y", "multiply", "add")
+    assert (x["value"]["text"], x["gradient"]["text"]) == ("3.00", "5.00")
+    assert [edge["local"] for edge in product["edges"]] == ["4.00", "3.00"]
+    assert product["edges"][0]["passed"]["text"] == "4.00"
+    assert "passed" not in product["edges"][1]  # y has no other use
+    assert total["inputs"] == [0, 2]
+    assert product["formula"] == ["y", "x"]
+
+
+def test_statistics_are_those_of_the_array() -> None:
+    values = np.linspace(-2.0, 4.0, 31).reshape(1, 31)
+    values[0, 3] = np.nan
+    node = data_of(text_of(draw(gd.variable(values, name="x") * 2.0)))["nodes"][0]
+    finite = values[np.isfinite(values)]
+    assert node["value"]["norm"] == "NaN"
+    assert node["value"]["bad"] == 1
+    for name, found in (
+        ("min", finite.min()),
+        ("max", finite.max()),
+        ("mean", finite.mean()),
+        ("std", finite.std()),
+    ):
+        assert node["value"][name] == pytest.approx(found, rel=1e-3)
+
+
+def test_gradients_that_are_not_known_say_why() -> None:
+    x, y = gd.variables(x=2.0, y=3.0)
+    assert {node["known"] for node in data_of(text_of(draw(x * y)))["nodes"]} == {"not yet"}
+    some = data_of(text_of(draw((x * y).backward(wrt=[x]))))["nodes"]
+    assert [node["known"] for node in some] == ["known", "none", "known"]
+    assert some[2]["edges"][1] is None
+
+
+def test_the_same_graph_gives_the_same_page() -> None:
+    assert text_of(draw(samples.neuron())) == text_of(draw(samples.neuron()))
+
+
+def test_a_picture_of_another_kind_has_no_page() -> None:
+    with pytest.raises(DrawingError, match="page"):
+        page(None, samples.EMPTY)
+
+
+@needs_engine
+def test_pages_are_small_and_hold_the_picture() -> None:
+    lenet = draw(samples.lenet(), title="LeNet-5")
+    text = page(lenet.view, lenet.svg, lenet.title)
+    assert len(text.encode()) < 150_000
+    reader = Reader(text)
+    assert [tag for tag, _ in reader.tags].count("svg") == 1
+    resnet = draw(samples.resnet152(), title="ResNet-152")
+    assert len(page(resnet.view, resnet.svg).encode()) < 600_000
+
+
+def test_every_theme_is_readable() -> None:
+    """Text on each of its grounds, in the light, the dark and the printed theme."""
+    themes = re.findall(r"\{\s*color-scheme: (\w+);([^}]*)\}", _part("page.css"))
+    assert [name for name, _ in themes] == ["light", "dark", "dark", "light"]
+    for _, block in themes:
+        colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
+        grounds = {
+            "paper": ("ink", "title", "quiet", "value", "gradient"),
+            "panel": ("ink", "title", "quiet", "value", "gradient"),
+            "frame": ("frame-title", "value", "quiet"),
+            "operator": ("ink",),
+            "backward": ("title", "quiet", "ink"),
+            **dict.fromkeys(("box", "input", "result", "empty"), ("title", "quiet")),
+            "current": ("title", "quiet"),
+            "accent": ("on-accent",),
+        }
+        for ground, texts in grounds.items():
+            for text in texts:
+                if ground in colours and text in colours:
+                    assert palette.contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
