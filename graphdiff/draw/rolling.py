@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from graphdiff.draw.folding import Group, tangled
-from graphdiff.draw.subject import Subject
+from graphdiff.draw.subject import Item, Subject
 
 _MOST_FUSED = 6
 _LONGEST_PERIOD = 24
@@ -21,9 +21,10 @@ _LEAST_REPEATS = 3  # of operations that no scope holds together
 
 def rolled(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
     """The groups with layers and activations together, and with repeats as one group each."""
-    groups = _periods(subject, [_visits(subject, group) for group in groups])
+    groups = _periods(subject, [_visits(subject, group) for group in groups], loose=True)
     groups = _fused(subject, groups)
     groups = _untangled(subject, groups, _chains(subject, groups))
+    groups = _periods(subject, groups, loose=False)
     return _untangled(subject, groups, _rows(subject, groups))
 
 
@@ -39,7 +40,8 @@ def _untangled(subject: Subject, before: Sequence[Group], after: Sequence[Group]
 
 
 class _Neighbours:
-    """Which groups give to a group, and which take from it. Leaves are neighbours, but for parameters."""
+    """Which groups give to a group, and which take from it. Leaves are neighbours, but for parameters and
+    for what a module adds on its own."""
 
     def __init__(self, subject: Subject, groups: Sequence[Group]) -> None:
         self.before: list[dict[int, None]] = [{} for _ in groups]
@@ -49,7 +51,7 @@ class _Neighbours:
             for i in group.members:
                 for operand in subject.items[i].inputs:
                     other = owner.get(operand)
-                    if other is None and subject.items[operand].node.role != "parameter":
+                    if other is None and not _is_own(subject.items[operand], subject.items[i]):
                         self.before[k][-1 - operand] = None
                     elif other is not None and other != k:
                         self.before[k][other] = None
@@ -60,44 +62,43 @@ class _Neighbours:
         return list(self.before[other]) == [one] and list(self.after[one]) == [other]
 
 
+def _is_own(leaf: Item, user: Item) -> bool:
+    """Whether a leaf is no data, but the affair of the module that uses it."""
+    return leaf.node.role == "parameter" or (
+        leaf.node.role == "constant" and not leaf.node.name and bool(user.node.scope)
+    )
+
+
 # A layer and its activation
 
 
 def _fused(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
-    """Each layer together with what follows it and has no matrix of its own, or with a view before it."""
+    """Each layer together with what follows it and has no matrix of its own, or with such before it."""
     near = _Neighbours(subject, groups)
-    results = {i for i, _ in subject.outputs}
     home = list(range(len(groups)))
-    size = [1] * len(groups)
-
-    def may_join(one: int, other: int) -> bool:
-        return (
-            near.follows(one, other)
-            and groups[one].around == groups[other].around
-            and size[home[one]] < _MOST_FUSED
-            and not results & set(groups[one].members)
-            and _is_flat(subject, groups[one])
-            and _is_flat(subject, groups[other])
-            and not (groups[home[one]].scope and _is_total(subject, groups[other]))
-        )
-
+    fused = [[group] for group in groups]
     for k, group in enumerate(groups):
         for one in near.before[k]:
-            if one < 0 or not may_join(one, k):
+            if one < 0 or not near.follows(one, k):
                 continue
-            first = groups[home[one]]
-            opens = (
-                size[home[one]] == 1
-                and not _is_heavy(subject, first)
-                and not near.before[one].keys() - {i for i in near.before[one] if i >= 0}
-            )
-            if not _is_heavy(subject, group) or opens:
+            narrow = len(near.before[home[one]]) < 2
+            if _fits(subject, fused[home[one]], group, narrow):
                 home[k] = home[one]
-                size[home[k]] += 1
-    joined: dict[int, list[Group]] = {}
-    for k, group in enumerate(groups):
-        joined.setdefault(home[k], []).append(group)
-    return [_join(subject, parts) for parts in joined.values()]
+                fused[home[k]].append(group)
+    return [_join(subject, parts) for k, parts in enumerate(fused) if home[k] == k]
+
+
+def _fits(subject: Subject, parts: Sequence[Group], group: Group, narrow: bool) -> bool:
+    """Whether a group goes into the box of those before it. ``narrow``: they take from one place alone."""
+    first, last = parts[0], parts[-1]
+    results = {i for i, _ in subject.outputs}
+    if first.around != group.around or len(parts) >= _MOST_FUSED or not results.isdisjoint(last.members):
+        return False
+    if not (_is_layer(subject, last) and _is_layer(subject, group)):
+        return False
+    if any(part.scope for part in parts) and _is_total(subject, group):
+        return False
+    return not _is_heavy(subject, group) or (narrow and not any(_is_heavy(subject, part) for part in parts))
 
 
 def _join(subject: Subject, parts: Sequence[Group]) -> Group:
@@ -107,13 +108,10 @@ def _join(subject: Subject, parts: Sequence[Group]) -> Group:
     return replace(main, members=tuple(i for part in parts for i in part.members))
 
 
-def _is_flat(subject: Subject, group: Group) -> bool:
-    """Whether a group is one layer of the forward pass, with nothing folded inside."""
-    depth = len(group.scope or group.around)
-    items = (subject.items[i] for i in group.members)
-    return not group.instances and all(
-        item.stage == "forward" and item.node.scope.count(".") < max(depth, 1) for item in items
-    )
+def _is_layer(subject: Subject, group: Group) -> bool:
+    """Whether a group is one layer of the forward pass."""
+    stages = {subject.items[i].stage for i in group.members}
+    return not group.instances and len(group.members) <= _MOST_FUSED and stages == {"forward"}
 
 
 def _is_total(subject: Subject, group: Group) -> bool:
@@ -154,23 +152,26 @@ class _Structure:
         return any(k in there for i in other for k in self.items[i].inputs)
 
 
-def _periods(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
-    """Stretches of single operations that compute the same again and again, as one group each."""
+def _periods(subject: Subject, groups: Sequence[Group], loose: bool) -> Sequence[Group]:
+    """Stretches of groups that compute the same again and again, as one group each.
+
+    ``loose``: only of single operations without a scope.
+    """
     found: list[Group] = []
-    for stretch in _stretches(subject, groups):
+    for stretch in _stretches(groups, loose):
         found += stretch if len(stretch) < _LEAST_REPEATS else _repeats(subject, stretch)
     return _untangled(subject, groups, found)
 
 
-def _stretches(subject: Subject, groups: Sequence[Group]) -> Iterator[list[Group]]:
-    """Single operations beside each other, and each other group on its own."""
+def _stretches(groups: Sequence[Group], loose: bool) -> Iterator[list[Group]]:
+    """Groups beside each other in one frame, and each other group on its own."""
     stretch: list[Group] = []
     for group in groups:
-        alone = len(group.members) == 1 and not group.scope
-        if stretch and not (alone and group.around == stretch[0].around):
+        fits = not group.instances and (not loose or (len(group.members) == 1 and not group.scope))
+        if stretch and not (fits and group.around == stretch[0].around):
             yield stretch
             stretch = []
-        if alone:
+        if fits:
             stretch.append(group)
         else:
             yield [group]
@@ -180,19 +181,22 @@ def _stretches(subject: Subject, groups: Sequence[Group]) -> Iterator[list[Group
 
 def _repeats(subject: Subject, stretch: Sequence[Group]) -> Iterator[Group]:
     structure = _Structure(subject)
-    members = [group.members[0] for group in stretch]
-    covered = _coverage([structure.kind(i) for i in members])
+    covered = _coverage([structure.of(group.members) for group in stretch])
     start = 0
-    while start < len(members):
+    while start < len(stretch):
         period, length = covered[start]
         starts = range(start, start + length, period or 1)
-        pieces = list(_alike(structure, [tuple(members[k : k + period]) for k in starts]))
+        pieces = list(_alike(structure, [_members(stretch[k : k + period]) for k in starts]))
         if len(pieces) >= _LEAST_REPEATS:
             yield Group((), stretch[0].around, tuple(i for p in pieces for i in p), tuple(pieces))
             start += period * len(pieces)
         else:
             yield stretch[start]
             start += 1
+
+
+def _members(groups: Sequence[Group]) -> tuple[int, ...]:
+    return tuple(i for group in groups for i in group.members)
 
 
 def _coverage(kinds: Sequence[Hashable]) -> list[tuple[int, int]]:
