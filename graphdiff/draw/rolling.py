@@ -6,8 +6,10 @@ side by side between the same neighbours. Their weights may be distinct or share
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -16,27 +18,42 @@ from graphdiff.draw.subject import Item, Subject
 
 _MOST_FUSED = 6
 _LONGEST_PERIOD = 24
+_PLACED = {"slice", "take"}
 _LEAST_REPEATS = 3  # of operations that no scope holds together
 
 
 def rolled(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
     """The groups with layers and activations together, and with repeats as one group each."""
-    groups = _periods(subject, [_visits(subject, group) for group in groups], loose=True)
-    groups = _fused(subject, groups)
-    groups = _untangled(subject, groups, _chains(subject, groups))
-    groups = _periods(subject, groups, loose=False)
-    return _untangled(subject, groups, _rows(subject, groups))
+    for roll in (_visits, partial(_periods, loose=True), _fused, _chains, _rows, _periods, _rows):
+        groups = _untangled(subject, groups, roll(subject, groups))
+    return groups
 
 
 def _untangled(subject: Subject, before: Sequence[Group], after: Sequence[Group]) -> Sequence[Group]:
-    """What was rolled up, but for groups that would then lie on a cycle."""
+    """What was rolled up, in topological order, but for groups that would lie on a cycle."""
     owner: dict[int, Hashable] = {i: k for k, group in enumerate(after) for i in group.members}
-    caught = tangled(subject, owner)
-    if not caught:
-        return after
-    kept = [group for k, group in enumerate(after) if k not in caught]
-    held = {i for group in kept for i in group.members}
-    return sorted([*kept, *(g for g in before if g.members[0] not in held)], key=lambda g: g.members[0])
+    if caught := tangled(subject, owner):
+        kept = [group for k, group in enumerate(after) if k not in caught]
+        held = {i for group in kept for i in group.members}
+        after = [*kept, *(group for group in before if group.members[0] not in held)]
+    return _ordered(subject, after)
+
+
+def _ordered(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
+    """In topological order, what was rolled up as early as may be, so that steps stand side by side."""
+    near = _Neighbours(subject, groups)
+    waiting = [sum(one >= 0 for one in before) for before in near.before]
+    ready = [(not g.instances, g.members[0], k) for k, g in enumerate(groups) if not waiting[k]]
+    heapq.heapify(ready)
+    order = []
+    while ready:
+        *_, k = heapq.heappop(ready)
+        order.append(groups[k])
+        for other in near.after[k]:
+            waiting[other] -= 1
+            if not waiting[other]:
+                heapq.heappush(ready, (not groups[other].instances, groups[other].members[0], other))
+    return order
 
 
 class _Neighbours:
@@ -134,25 +151,25 @@ class _Structure:
     def __init__(self, subject: Subject) -> None:
         self.items = subject.items
 
-    def kind(self, i: int, loosely: bool = False) -> Hashable:
-        """The operation, its parameters unless ``loosely``, and its specs."""
+    def kind(self, i: int) -> Hashable:
+        """The operation, its parameters but for the place that it takes a part from, and its specs."""
         node = self.items[i].node
-        params = "" if loosely else repr(node.params)
+        assert node.primitive is not None
+        params = "" if node.primitive.name in _PLACED else repr(node.params)
         return node.primitive, params, node.spec, tuple(self.items[k].node.spec for k in self.items[i].inputs)
 
-    def of(self, members: Sequence[int], loosely: bool = False) -> Hashable:
+    def of(self, members: Sequence[int]) -> Hashable:
         place = {i: k for k, i in enumerate(members)}
-        return tuple(
-            (self.kind(i, loosely), tuple(place.get(k, -1) for k in self.items[i].inputs)) for i in members
-        )
+        return tuple((self.kind(i), tuple(place.get(k, -1) for k in self.items[i].inputs)) for i in members)
 
-    def gives(self, one: Sequence[int], other: Sequence[int]) -> bool:
-        """Whether a piece takes what another gives."""
-        there = set(one)
-        return any(k in there for i in other for k in self.items[i].inputs)
+    def between(self, pieces: Sequence[Sequence[int]]) -> set[tuple[int, int]]:
+        """Which piece gives something to which other, by number."""
+        owner = {i: n for n, piece in enumerate(pieces) for i in piece}
+        found = {(owner.get(k, -1), n) for i, n in owner.items() for k in self.items[i].inputs}
+        return {(one, other) for one, other in found if one >= 0 and one != other}
 
 
-def _periods(subject: Subject, groups: Sequence[Group], loose: bool) -> Sequence[Group]:
+def _periods(subject: Subject, groups: Sequence[Group], loose: bool = False) -> Sequence[Group]:
     """Stretches of groups that compute the same again and again, as one group each.
 
     ``loose``: only of single operations without a scope.
@@ -160,7 +177,7 @@ def _periods(subject: Subject, groups: Sequence[Group], loose: bool) -> Sequence
     found: list[Group] = []
     for stretch in _stretches(groups, loose):
         found += stretch if len(stretch) < _LEAST_REPEATS else _repeats(subject, stretch)
-    return _untangled(subject, groups, found)
+    return found
 
 
 def _stretches(groups: Sequence[Group], loose: bool) -> Iterator[list[Group]]:
@@ -220,23 +237,27 @@ def _alike(structure: _Structure, pieces: Sequence[tuple[int, ...]]) -> Iterator
     for k, piece in enumerate(pieces):
         if k and structure.of(piece) != structure.of(pieces[k - 1]):
             return
-        if k and not structure.gives(pieces[k - 1], piece):
+        if k and not structure.between((pieces[k - 1], piece)):
             return
         yield piece
 
 
-def _visits(subject: Subject, group: Group) -> Group:
-    """A group that is a piece over and over, such as a cell that is called at every step, as its pieces."""
-    if not group.scope or len(group.members) < _LEAST_REPEATS:
-        return group
+def _visits(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
+    """Groups that are a piece over and over, such as a cell that is called at every step, as its pieces."""
     structure = _Structure(subject)
+    return [_visited(structure, group) if group.scope else group for group in groups]
+
+
+def _visited(structure: _Structure, group: Group) -> Group:
     period = _smallest_period([structure.kind(i) for i in group.members])
-    count = len(group.members) // period
-    if count < _LEAST_REPEATS:
+    if len(group.members) < _LEAST_REPEATS * period:
         return group
     pieces = [group.members[k : k + period] for k in range(0, len(group.members), period)]
-    whole = len(list(_alike(structure, pieces))) == count
-    return replace(group, instances=tuple(pieces)) if whole else group
+    if len({structure.of(piece) for piece in pieces}) > 1:
+        return group
+    gives = structure.between(pieces)
+    chained = all((n, n + 1) in gives for n in range(len(pieces) - 1))
+    return replace(group, instances=tuple(pieces), beside=not chained) if chained or not gives else group
 
 
 def _smallest_period(kinds: Sequence[Hashable]) -> int:
@@ -284,7 +305,7 @@ def _rows(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
     for k, group in enumerate(groups):
         key: Hashable = k
         if near.before[k] and near.after[k] and not group.instances:
-            shape = structure.of(group.members, loosely=True)
+            shape = structure.of(group.members)
             key = shape, group.around, frozenset(near.before[k]), frozenset(near.after[k])
         rows.setdefault(key, []).append(group)
     return [
