@@ -77,12 +77,14 @@ def fold(subject: Subject, folding: Folding, simplify: Simplify = lambda _, grou
     """
     operations = [i for i, item in enumerate(subject.items) if item.node.primitive is not None]
     scopes = {i: parts(subject.items[i].node.scope) for i in operations}
-    if found := _at_some_depth(subject, operations, scopes, folding, simplify):
+    found = _at_some_depth(subject, operations, scopes, folding, simplify)
+    scoped = any(scopes.values()) or len(operations) <= folding.room
+    if found and len(found) <= (folding.room if scoped else folding.page):
         return found
     groups = _in_runs(subject, operations, scopes, folding.room)
     if len(groups) <= folding.room:
         return groups
-    return list(_segments(operations, max(1, folding.room)))
+    return list(_segments(operations, max(1, min(_MOST_RUNS, folding.room))))
 
 
 def _at_some_depth(

@@ -6,6 +6,7 @@ know nothing of graphs. Ids are the names of DOT nodes and of the elements of an
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -17,6 +18,7 @@ from graphdiff.draw.folding import Folding, Group, fold
 from graphdiff.draw.kinds import counted, kinds, listing
 from graphdiff.draw.links import Flow, flows
 from graphdiff.draw.rolling import rolled
+from graphdiff.draw.scopes import parts
 from graphdiff.draw.subject import Array, Item, Subject
 from graphdiff.draw.tidying import tidied
 
@@ -129,7 +131,7 @@ def overview_of(subject: Subject, folding: Folding, roll: bool = True) -> Overvi
     ``roll``: show layers together with their activations, and repeats as one box.
     """
     overview = _Builder(tidied(subject, views_of_parameters=True), folding, roll).build()
-    overview.boxes = _told_apart(overview.boxes)
+    overview.boxes = _told_apart(_unframed(overview.boxes))
     overview.links = [replace(link, id=f"e{n}") for n, link in enumerate(overview.links)]
     return overview
 
@@ -166,7 +168,7 @@ class _Builder:
             self.overview.boxes.append(self._box(f"b{number}", group))
         self._add_links()
         self._add_results()
-        self.overview.facts += self._facts()
+        self.overview.facts = self._facts()
         return self.overview
 
     # Leaves
@@ -283,12 +285,24 @@ class _Builder:
         return node.name or names[0], names[0] if node.name else symbol if symbol != names[0] else ""
 
     def _untitled(self, group: Group, piece: Sequence[int]) -> tuple[str, str]:
-        """What operations without a scope are called: what they do, else how many they are."""
+        """What several operations outside a scope are called: the scopes inside, or what they do, or how
+        many they are."""
+        if scopes := self._scopes_inside(group, piece):
+            return scopes, kinds(piece, self.items)
         names = [p.name for i in piece if (p := self.items[i].node.primitive)]
         if len(piece) > _MOST_TOLD:
             return f"{len(piece):,} operations", counted(names)
         told = kinds(piece, self.items)
         return (told, "") if len(told) <= TITLE_LENGTH else (f"{len(piece)} operations", told)
+
+    def _scopes_inside(self, group: Group, piece: Sequence[int]) -> str:
+        depth = len(group.around)
+        paths = [parts(self.items[i].node.scope) for i in piece]
+        names = list(dict.fromkeys(path[depth] for path in paths if len(path) > depth))
+        last = parts(self.items[group.members[-1]].node.scope)[depth:]
+        if last and last[0] not in names:
+            return f"{names[0]} … {last[0]}" if names else ""
+        return listing(names)
 
     def _repeat(self, group: Group) -> Repeat:
         count = len(group.instances)
@@ -377,10 +391,8 @@ class _Builder:
 
     def _add_links(self) -> None:
         bundles = {f"n{members[0]}" for members in self.leaves if len(members) > 1}
-        found, hidden = flows(self.subject, self.home, bundles)
+        found, self.hidden = flows(self.subject, self.home, bundles)
         self.overview.links += [self._link(flow) for flow in found]
-        if hidden:
-            self.overview.facts.append(f"{words.plural(hidden, 'arrow')} that others imply not drawn")
 
     def _link(self, flow: Flow) -> Link:
         tensors = flow.tensors
@@ -421,6 +433,8 @@ class _Builder:
             facts.append(f"{operations} shown as {words.plural(len(self.groups), 'box')}")
         if subject.record is None and parameters:
             facts.append("no backward yet")
+        if self.hidden:
+            facts.append(f"{words.plural(self.hidden, 'arrow')} that others imply not drawn")
         return facts
 
     def _is_batch(self, i: int) -> bool:
@@ -429,6 +443,19 @@ class _Builder:
         users = [(self.items[user].node.primitive, argnum) for user, argnum in self.subject.users[i]]
         factor = any(primitive and primitive.name == "matmul" and argnum == 1 for primitive, argnum in users)
         return node.role in ("input", "constant") and node.spec.ndim > 1 and not factor
+
+
+def _unframed(boxes: Sequence[Box]) -> list[Box]:
+    """The boxes without frames around a single one, whose name joins its title: ``branch1.conv``."""
+    inside = Counter(box.around[:n] for box in boxes for n in range(1, len(box.around) + 1))
+    found = []
+    for box in boxes:
+        kept = next((n for n in range(len(box.around) + 1) if inside[box.around[: n + 1]] == 1), None)
+        if kept is not None and kept < len(box.around) and box.scope and not box.repeat:
+            title = ".".join((*box.around[kept:], box.title))
+            box = replace(box, around=box.around[:kept], title=title)
+        found.append(box)
+    return found
 
 
 def _told_apart(boxes: Sequence[Box]) -> list[Box]:

@@ -6,40 +6,59 @@ side by side between the same neighbours. Their weights may be distinct or share
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from graphdiff.draw.folding import Group, tangled
-from graphdiff.draw.subject import Subject
+from graphdiff.draw.subject import Item, Subject
 
 _MOST_FUSED = 6
 _LONGEST_PERIOD = 24
+_PLACED = {"slice", "take"}
 _LEAST_REPEATS = 3  # of operations that no scope holds together
 
 
 def rolled(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
     """The groups with layers and activations together, and with repeats as one group each."""
-    groups = _periods(subject, [_visits(subject, group) for group in groups])
-    groups = _fused(subject, groups)
-    groups = _untangled(subject, groups, _chains(subject, groups))
-    return _untangled(subject, groups, _rows(subject, groups))
+    for roll in (_visits, partial(_periods, loose=True), _fused, _chains, _rows, _periods, _rows):
+        groups = _untangled(subject, groups, roll(subject, groups))
+    return groups
 
 
 def _untangled(subject: Subject, before: Sequence[Group], after: Sequence[Group]) -> Sequence[Group]:
-    """What was rolled up, but for groups that would then lie on a cycle."""
+    """What was rolled up, in topological order, but for groups that would lie on a cycle."""
     owner: dict[int, Hashable] = {i: k for k, group in enumerate(after) for i in group.members}
-    caught = tangled(subject, owner)
-    if not caught:
-        return after
-    kept = [group for k, group in enumerate(after) if k not in caught]
-    held = {i for group in kept for i in group.members}
-    return sorted([*kept, *(g for g in before if g.members[0] not in held)], key=lambda g: g.members[0])
+    if caught := tangled(subject, owner):
+        kept = [group for k, group in enumerate(after) if k not in caught]
+        held = {i for group in kept for i in group.members}
+        after = [*kept, *(group for group in before if group.members[0] not in held)]
+    return _ordered(subject, after)
+
+
+def _ordered(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
+    """In topological order, what was rolled up as early as may be, so that steps stand side by side."""
+    near = _Neighbours(subject, groups)
+    waiting = [sum(one >= 0 for one in before) for before in near.before]
+    ready = [(not g.instances, g.members[0], k) for k, g in enumerate(groups) if not waiting[k]]
+    heapq.heapify(ready)
+    order = []
+    while ready:
+        *_, k = heapq.heappop(ready)
+        order.append(groups[k])
+        for other in near.after[k]:
+            waiting[other] -= 1
+            if not waiting[other]:
+                heapq.heappush(ready, (not groups[other].instances, groups[other].members[0], other))
+    return order
 
 
 class _Neighbours:
-    """Which groups give to a group, and which take from it. Leaves are neighbours, but for parameters."""
+    """Which groups give to a group, and which take from it. Leaves are neighbours, but for parameters and
+    for what a module adds on its own."""
 
     def __init__(self, subject: Subject, groups: Sequence[Group]) -> None:
         self.before: list[dict[int, None]] = [{} for _ in groups]
@@ -49,7 +68,7 @@ class _Neighbours:
             for i in group.members:
                 for operand in subject.items[i].inputs:
                     other = owner.get(operand)
-                    if other is None and subject.items[operand].node.role != "parameter":
+                    if other is None and not _is_own(subject.items[operand], subject.items[i]):
                         self.before[k][-1 - operand] = None
                     elif other is not None and other != k:
                         self.before[k][other] = None
@@ -60,44 +79,43 @@ class _Neighbours:
         return list(self.before[other]) == [one] and list(self.after[one]) == [other]
 
 
+def _is_own(leaf: Item, user: Item) -> bool:
+    """Whether a leaf is no data, but the affair of the module that uses it."""
+    return leaf.node.role == "parameter" or (
+        leaf.node.role == "constant" and not leaf.node.name and bool(user.node.scope)
+    )
+
+
 # A layer and its activation
 
 
 def _fused(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
-    """Each layer together with what follows it and has no matrix of its own, or with a view before it."""
+    """Each layer together with what follows it and has no matrix of its own, or with such before it."""
     near = _Neighbours(subject, groups)
-    results = {i for i, _ in subject.outputs}
     home = list(range(len(groups)))
-    size = [1] * len(groups)
-
-    def may_join(one: int, other: int) -> bool:
-        return (
-            near.follows(one, other)
-            and groups[one].around == groups[other].around
-            and size[home[one]] < _MOST_FUSED
-            and not results & set(groups[one].members)
-            and _is_flat(subject, groups[one])
-            and _is_flat(subject, groups[other])
-            and not (groups[home[one]].scope and _is_total(subject, groups[other]))
-        )
-
+    fused = [[group] for group in groups]
     for k, group in enumerate(groups):
         for one in near.before[k]:
-            if one < 0 or not may_join(one, k):
+            if one < 0 or not near.follows(one, k):
                 continue
-            first = groups[home[one]]
-            opens = (
-                size[home[one]] == 1
-                and not _is_heavy(subject, first)
-                and not near.before[one].keys() - {i for i in near.before[one] if i >= 0}
-            )
-            if not _is_heavy(subject, group) or opens:
+            narrow = len(near.before[home[one]]) < 2
+            if _fits(subject, fused[home[one]], group, narrow):
                 home[k] = home[one]
-                size[home[k]] += 1
-    joined: dict[int, list[Group]] = {}
-    for k, group in enumerate(groups):
-        joined.setdefault(home[k], []).append(group)
-    return [_join(subject, parts) for parts in joined.values()]
+                fused[home[k]].append(group)
+    return [_join(subject, parts) for k, parts in enumerate(fused) if home[k] == k]
+
+
+def _fits(subject: Subject, parts: Sequence[Group], group: Group, narrow: bool) -> bool:
+    """Whether a group goes into the box of those before it. ``narrow``: they take from one place alone."""
+    first, last = parts[0], parts[-1]
+    results = {i for i, _ in subject.outputs}
+    if first.around != group.around or len(parts) >= _MOST_FUSED or not results.isdisjoint(last.members):
+        return False
+    if not (_is_layer(subject, last) and _is_layer(subject, group)):
+        return False
+    if any(part.scope for part in parts) and _is_total(subject, group):
+        return False
+    return not _is_heavy(subject, group) or (narrow and not any(_is_heavy(subject, part) for part in parts))
 
 
 def _join(subject: Subject, parts: Sequence[Group]) -> Group:
@@ -107,13 +125,10 @@ def _join(subject: Subject, parts: Sequence[Group]) -> Group:
     return replace(main, members=tuple(i for part in parts for i in part.members))
 
 
-def _is_flat(subject: Subject, group: Group) -> bool:
-    """Whether a group is one layer of the forward pass, with nothing folded inside."""
-    depth = len(group.scope or group.around)
-    items = (subject.items[i] for i in group.members)
-    return not group.instances and all(
-        item.stage == "forward" and item.node.scope.count(".") < max(depth, 1) for item in items
-    )
+def _is_layer(subject: Subject, group: Group) -> bool:
+    """Whether a group is one layer of the forward pass."""
+    stages = {subject.items[i].stage for i in group.members}
+    return not group.instances and len(group.members) <= _MOST_FUSED and stages == {"forward"}
 
 
 def _is_total(subject: Subject, group: Group) -> bool:
@@ -136,41 +151,44 @@ class _Structure:
     def __init__(self, subject: Subject) -> None:
         self.items = subject.items
 
-    def kind(self, i: int, loosely: bool = False) -> Hashable:
-        """The operation, its parameters unless ``loosely``, and its specs."""
+    def kind(self, i: int) -> Hashable:
+        """The operation, its parameters but for the place that it takes a part from, and its specs."""
         node = self.items[i].node
-        params = "" if loosely else repr(node.params)
+        assert node.primitive is not None
+        params = "" if node.primitive.name in _PLACED else repr(node.params)
         return node.primitive, params, node.spec, tuple(self.items[k].node.spec for k in self.items[i].inputs)
 
-    def of(self, members: Sequence[int], loosely: bool = False) -> Hashable:
+    def of(self, members: Sequence[int]) -> Hashable:
         place = {i: k for k, i in enumerate(members)}
-        return tuple(
-            (self.kind(i, loosely), tuple(place.get(k, -1) for k in self.items[i].inputs)) for i in members
-        )
+        return tuple((self.kind(i), tuple(place.get(k, -1) for k in self.items[i].inputs)) for i in members)
 
-    def gives(self, one: Sequence[int], other: Sequence[int]) -> bool:
-        """Whether a piece takes what another gives."""
-        there = set(one)
-        return any(k in there for i in other for k in self.items[i].inputs)
+    def between(self, pieces: Sequence[Sequence[int]]) -> set[tuple[int, int]]:
+        """Which piece gives something to which other, by number."""
+        owner = {i: n for n, piece in enumerate(pieces) for i in piece}
+        found = {(owner.get(k, -1), n) for i, n in owner.items() for k in self.items[i].inputs}
+        return {(one, other) for one, other in found if one >= 0 and one != other}
 
 
-def _periods(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
-    """Stretches of single operations that compute the same again and again, as one group each."""
+def _periods(subject: Subject, groups: Sequence[Group], loose: bool = False) -> Sequence[Group]:
+    """Stretches of groups that compute the same again and again, as one group each.
+
+    ``loose``: only of single operations without a scope.
+    """
     found: list[Group] = []
-    for stretch in _stretches(subject, groups):
+    for stretch in _stretches(groups, loose):
         found += stretch if len(stretch) < _LEAST_REPEATS else _repeats(subject, stretch)
-    return _untangled(subject, groups, found)
+    return found
 
 
-def _stretches(subject: Subject, groups: Sequence[Group]) -> Iterator[list[Group]]:
-    """Single operations beside each other, and each other group on its own."""
+def _stretches(groups: Sequence[Group], loose: bool) -> Iterator[list[Group]]:
+    """Groups beside each other in one frame, and each other group on its own."""
     stretch: list[Group] = []
     for group in groups:
-        alone = len(group.members) == 1 and not group.scope
-        if stretch and not (alone and group.around == stretch[0].around):
+        fits = not group.instances and (not loose or (len(group.members) == 1 and not group.scope))
+        if stretch and not (fits and group.around == stretch[0].around):
             yield stretch
             stretch = []
-        if alone:
+        if fits:
             stretch.append(group)
         else:
             yield [group]
@@ -180,19 +198,22 @@ def _stretches(subject: Subject, groups: Sequence[Group]) -> Iterator[list[Group
 
 def _repeats(subject: Subject, stretch: Sequence[Group]) -> Iterator[Group]:
     structure = _Structure(subject)
-    members = [group.members[0] for group in stretch]
-    covered = _coverage([structure.kind(i) for i in members])
+    covered = _coverage([structure.of(group.members) for group in stretch])
     start = 0
-    while start < len(members):
+    while start < len(stretch):
         period, length = covered[start]
         starts = range(start, start + length, period or 1)
-        pieces = list(_alike(structure, [tuple(members[k : k + period]) for k in starts]))
+        pieces = list(_alike(structure, [_members(stretch[k : k + period]) for k in starts]))
         if len(pieces) >= _LEAST_REPEATS:
             yield Group((), stretch[0].around, tuple(i for p in pieces for i in p), tuple(pieces))
             start += period * len(pieces)
         else:
             yield stretch[start]
             start += 1
+
+
+def _members(groups: Sequence[Group]) -> tuple[int, ...]:
+    return tuple(i for group in groups for i in group.members)
 
 
 def _coverage(kinds: Sequence[Hashable]) -> list[tuple[int, int]]:
@@ -216,23 +237,27 @@ def _alike(structure: _Structure, pieces: Sequence[tuple[int, ...]]) -> Iterator
     for k, piece in enumerate(pieces):
         if k and structure.of(piece) != structure.of(pieces[k - 1]):
             return
-        if k and not structure.gives(pieces[k - 1], piece):
+        if k and not structure.between((pieces[k - 1], piece)):
             return
         yield piece
 
 
-def _visits(subject: Subject, group: Group) -> Group:
-    """A group that is a piece over and over, such as a cell that is called at every step, as its pieces."""
-    if not group.scope or len(group.members) < _LEAST_REPEATS:
-        return group
+def _visits(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
+    """Groups that are a piece over and over, such as a cell that is called at every step, as its pieces."""
     structure = _Structure(subject)
+    return [_visited(structure, group) if group.scope else group for group in groups]
+
+
+def _visited(structure: _Structure, group: Group) -> Group:
     period = _smallest_period([structure.kind(i) for i in group.members])
-    count = len(group.members) // period
-    if count < _LEAST_REPEATS:
+    if len(group.members) < _LEAST_REPEATS * period:
         return group
     pieces = [group.members[k : k + period] for k in range(0, len(group.members), period)]
-    whole = len(list(_alike(structure, pieces))) == count
-    return replace(group, instances=tuple(pieces)) if whole else group
+    if len({structure.of(piece) for piece in pieces}) > 1:
+        return group
+    gives = structure.between(pieces)
+    chained = all((n, n + 1) in gives for n in range(len(pieces) - 1))
+    return replace(group, instances=tuple(pieces), beside=not chained) if chained or not gives else group
 
 
 def _smallest_period(kinds: Sequence[Hashable]) -> int:
@@ -280,7 +305,7 @@ def _rows(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
     for k, group in enumerate(groups):
         key: Hashable = k
         if near.before[k] and near.after[k] and not group.instances:
-            shape = structure.of(group.members, loosely=True)
+            shape = structure.of(group.members)
             key = shape, group.around, frozenset(near.before[k]), frozenset(near.after[k])
         rows.setdefault(key, []).append(group)
     return [

@@ -56,7 +56,7 @@ def test_a_box_per_scope() -> None:
     dot = draw(perceptron().backward(), title="Perceptron").dot
     assert boxes(dot) == {
         "n0": "image input",
-        "b0": "0 linear • relu 32 params ‖∇W‖ 5.7",
+        "b0": "features.0 linear • relu 32 params ‖∇W‖ 5.7",
         "b1": "head linear • relu 8 params ‖∇W‖ 11",
         "b2": "loss mean = 32",
     }
@@ -64,7 +64,7 @@ def test_a_box_per_scope() -> None:
     assert heading(dot) == (
         "Perceptron batch 5  ·  40 parameters  ·  loss 32  ·  5 operations shown as 3 boxes"
     )
-    assert clusters(dot) == 1
+    assert clusters(dot) == 0
     assert "5×8" in dot
     assert "‖∇‖" in dot
 
