@@ -14,7 +14,7 @@ from graphdiff.backend import Backend, backend, get_backend
 from graphdiff.cell import Cell
 from graphdiff.compile import Compiled, compile, make_graph
 from graphdiff.context import no_grad, scope
-from graphdiff.diagnose import diagnose
+from graphdiff.diagnose import Numbers, Report, diagnose, profile, statistics
 from graphdiff.draw import Picture, draw
 from graphdiff.dtypes import DType
 from graphdiff.errors import GraphdiffError
@@ -55,10 +55,12 @@ __all__ = [
     "LossScaler",
     "Module",
     "Node",
+    "Numbers",
     "Parameter",
     "Picture",
     "Primitive",
     "Registry",
+    "Report",
     "Tensor",
     "TensorSpec",
     "Trainer",
@@ -88,6 +90,7 @@ __all__ = [
     "models",
     "no_grad",
     "optimizers",
+    "profile",
     "random",
     "renderers",
     "schedules",
@@ -95,6 +98,7 @@ __all__ = [
     "save_state",
     "scope",
     "seed",
+    "statistics",
     "tensor",
     "transforms",
     "value_and_grad",

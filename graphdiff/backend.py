@@ -104,6 +104,10 @@ class Backend(ABC):
         itself. Where one is a function of Python's ``operator`` module, the operator may be used."""
         return self.kernels
 
+    def wait(self) -> None:
+        """Wait until all that was asked of the device is done; nothing, where calls return when it is."""
+        return
+
     def lower(self, program: Program, mode: str) -> Executable:
         """Turn a program into an executable; straight-line calls of the kernels unless overridden.
 

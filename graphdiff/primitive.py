@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from graphdiff.tensor import Tensor
 
 SpecRule = Callable[..., TensorSpec]
+FlopsRule = Callable[..., int]
 Rule = Callable[..., "Tensor | None"]
 _MOST_KNOWN = 4096  # per primitive; indexing with ever new integers must not fill the memory
 
@@ -126,6 +127,9 @@ class Primitive:
         elementwise: the Jacobian is diagonal, so the local gradient is the vjp of ones and the jvp is
             the vjp's formula with a tangent in place of ``g``.
         linear: the output is linear in each operand taken alone, so the jvp is the primitive itself.
+        flops: ``flops(out_spec, *input_specs, **params)``, how many floating-point operations it takes: a
+            multiplication and the addition of its product are two. By default one for each element of an
+            elementwise primitive's output, the sum of its parts for a composite, none for any other.
         symbol: a short glyph for pictures (``×``, ``exp``).
         unify: which operands must meet in one dtype; the engine inserts explicit ``cast`` nodes, so a
             kernel never promotes. All of them for an elementwise primitive, none otherwise.
@@ -151,6 +155,7 @@ class Primitive:
         linear: bool = False,
         unify: slice | None = None,
         floating: bool = False,
+        flops: FlopsRule | None = None,
         symbol: str = "",
         samples: Callable[[Any], tuple[Sequence[Any], Mapping[str, Any]]] | None = None,
         doc: str = "",
@@ -165,6 +170,7 @@ class Primitive:
         self.unify = unify or slice(None if elementwise else 0)
         self.uniform = self.unify == slice(None)
         self.floating = floating
+        self.flops = flops
         self.symbol = symbol or name
         self.samples = samples
         self.__doc__ = doc or name

@@ -3,6 +3,7 @@
 Nothing here runs unless it is asked for.
 """
 
+from graphdiff.diagnose.numbers import Numbers, profile, statistics
 from graphdiff.diagnose.report import Report, diagnose
 
-__all__ = ["Report", "diagnose"]
+__all__ = ["Numbers", "Report", "diagnose", "profile", "statistics"]

@@ -26,7 +26,6 @@ from graphdiff.pytree import flatten
 from graphdiff.tensor import Tensor, as_tensor, constant
 
 Loss = Callable[..., Tensor]
-Compute = Callable[[Node, Sequence[Tensor]], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,13 +132,8 @@ def _of_step(objective: Loss, wanted: Sequence[Parameter], args: Sequence[Any]) 
     return Run(run.graph, run.values, found, True)
 
 
-def computed(traced: Traced, leaves: Sequence[Any], compute: Compute | None = None) -> dict[int, Tensor]:
-    """The value of every node of a traced function for these arguments.
-
-    Args:
-        compute: what computes a node from the values of its operands.
-    """
-    compute = compute or apply
+def computed(traced: Traced, leaves: Sequence[Any]) -> dict[int, Tensor]:
+    """The value of every node of a traced function for these arguments."""
     given = [as_tensor(leaf) for leaf in leaves if is_array(leaf)]
     cells = [(i, cell) for cell, i in traced.read]
     home = _home([*given, *(cell for _, cell in cells)])
@@ -148,7 +142,7 @@ def computed(traced: Traced, leaves: Sequence[Any], compute: Compute | None = No
     with context.no_grad():
         for node in traced.graph:
             if node.id not in values:
-                values[node.id] = compute(node, [values[i] for i in node.inputs])
+                values[node.id] = apply(node, [values[i] for i in node.inputs])
     return values
 
 

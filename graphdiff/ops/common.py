@@ -49,6 +49,16 @@ def broadcast_spec(*specs: TensorSpec, **_: Any) -> TensorSpec:
     return TensorSpec(broadcast_shapes(*(s.shape for s in specs)), specs[0].dtype)
 
 
+def free(out: TensorSpec, *specs: TensorSpec, **_: Any) -> int:
+    """The operations of what only moves or reinterprets numbers: none."""
+    return 0
+
+
+def one_per_merger(out: TensorSpec, x: TensorSpec, **_: Any) -> int:
+    """The operations of a reduction: n elements become one by n − 1."""
+    return max(x.size - out.size, 0)
+
+
 def comparison_spec(*specs: TensorSpec, **_: Any) -> TensorSpec:
     return TensorSpec(broadcast_shapes(*(s.shape for s in specs)), BOOL)
 

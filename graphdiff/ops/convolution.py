@@ -13,6 +13,7 @@ convolution arithmetic for deep learning, arXiv:1603.07285.)
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from graphdiff.errors import ArgumentError, DTypeError, ShapeError
@@ -102,6 +103,11 @@ def _weight_grad_spec(x: TensorSpec, g: TensorSpec, weight_shape: Shape, **param
     return TensorSpec(weight_shape, g.dtype)
 
 
+def _flops(places: TensorSpec, filters: Shape) -> int:
+    """A multiplication and an addition for every weight that every place sees, padding among what is seen."""
+    return 2 * places.size * math.prod(filters[1:])
+
+
 # Primitives
 
 _conv2d: Primitive = Primitive(
@@ -113,6 +119,7 @@ _conv2d: Primitive = Primitive(
     ),
     formula=("∇ ∗ᵀ w", "x ∗ ∇"),
     linear=True,
+    flops=lambda out, x, w, **_: _flops(out, w.shape),
     unify=slice(None),
     symbol="∗",
     samples=samples.convolution,
@@ -128,6 +135,7 @@ _input_grad: Primitive = Primitive(
     ),
     formula=("∇ ∗ w", "∇ ∗ g"),
     linear=True,
+    flops=lambda out, g, w, **_: _flops(g, w.shape),
     unify=slice(None),
     symbol="∗ᵀ",
     samples=samples.convolution_input_grad,
@@ -143,6 +151,7 @@ _weight_grad: Primitive = Primitive(
     ),
     formula=("g ∗ᵀ ∇", "x ∗ ∇"),
     linear=True,
+    flops=lambda out, x, g, **_: _flops(g, out.shape),
     unify=slice(None),
     symbol="∗",
     samples=samples.convolution_weight_grad,

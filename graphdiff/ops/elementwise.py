@@ -13,7 +13,7 @@ from graphdiff.dtypes import as_dtype
 from graphdiff.errors import DTypeError
 from graphdiff.graph import TensorSpec
 from graphdiff.ops import samples
-from graphdiff.ops.common import broadcast_spec, comparison_spec, numeric_spec, same_spec
+from graphdiff.ops.common import broadcast_spec, comparison_spec, free, numeric_spec, same_spec
 from graphdiff.primitive import EachOperand, Primitive, Rule
 from graphdiff.tensor import Tensor, as_tensor
 
@@ -414,6 +414,7 @@ _cast: Primitive = Primitive(
     vjp=(lambda g, out, x, dtype: cast(g, x.dtype),),
     formula=("1",),
     elementwise=True,
+    flops=free,
     linear=True,  # so that a tangent is cast as the value is; the vjp casts the other way
     unify=slice(0),
     samples=samples.cast,
@@ -435,6 +436,7 @@ stop_gradient: Primitive = Primitive(
     vjp=(lambda g, out, x: None,),
     formula=("0",),
     elementwise=True,
+    flops=free,
     samples=samples.operands(1),
     doc="x, taken for a constant: its derivative is 0.",
 )
@@ -445,6 +447,7 @@ identity: Primitive = Primitive(
     formula=("1",),
     elementwise=True,
     linear=True,
+    flops=free,
     samples=samples.operands(1),
     doc="x, as a node of its own.",
 )
@@ -456,6 +459,7 @@ accumulate: Primitive = Primitive(
     vjp=EachOperand(lambda argnum, g, out, *xs: g),
     formula=("1",),
     elementwise=True,
+    flops=lambda out, *xs: (len(xs) - 1) * out.size,
     symbol="Σ",
     samples=samples.operands(3),
     doc="The sum of all operands: where the gradients of several uses of a value meet.",

@@ -111,6 +111,7 @@ def _update_spec(x: TensorSpec, values: TensorSpec, *index: TensorSpec, key: Tem
 _scatter_add = Primitive(
     "scatter_add",
     spec=_update_spec,
+    flops=lambda out, x, values, *index, key: values.size,
     vjp=_FirstOperands(
         lambda g, out, x, values, *index, key: g,
         lambda g, out, x, values, *index, key: _index(g, *index, key=key),

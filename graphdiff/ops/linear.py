@@ -43,6 +43,7 @@ _matmul: Primitive = Primitive(
     ),
     formula=("∇·Yᵀ", "Xᵀ·∇"),
     linear=True,
+    flops=lambda out, x, y: 2 * out.size * x.shape[-1],
     unify=slice(None),
     symbol="@",
     samples=samples.matrices,
@@ -149,12 +150,19 @@ def _einsum_vjp(argnum: int, g: Tensor, out: Tensor, *inputs: Tensor, subscripts
     return broadcast_to(apart, tuple(sizes[c] for c in mine))
 
 
+def _einsum_flops(out: TensorSpec, *specs: TensorSpec, subscripts: str) -> int:
+    """All operands at once: the factors of every product, and its addition."""
+    terms = subscripts.partition("->")[0].split(",")
+    return len(specs) * math.prod(_sizes(terms, [s.shape for s in specs]).values())
+
+
 _einsum = Primitive(
     "einsum",
     spec=_einsum_spec,
     vjp=EachOperand(_einsum_vjp),
     formula=("the other operands",),
     linear=True,
+    flops=_einsum_flops,
     unify=slice(None),
     samples=samples.einsum,
 )

@@ -12,7 +12,15 @@ from graphdiff.dtypes import DType
 from graphdiff.errors import ShapeError
 from graphdiff.graph import Shape, TensorSpec
 from graphdiff.ops import samples
-from graphdiff.ops.common import FLOAT, INT, located, normalize_axes, normalize_axis, reduced_shape
+from graphdiff.ops.common import (
+    FLOAT,
+    INT,
+    located,
+    normalize_axes,
+    normalize_axis,
+    one_per_merger,
+    reduced_shape,
+)
 from graphdiff.ops.elementwise import (
     cast,
     equal,
@@ -82,6 +90,7 @@ _sum = Primitive(
     vjp=(lambda g, out, x, axes, keepdims: spread(g, x.shape, axes),),
     formula=("1",),
     linear=True,
+    flops=one_per_merger,
     symbol="Σ",
     samples=samples.reduction,
 )
@@ -184,6 +193,7 @@ def _extreme(name: str) -> Primitive:
         spec=_extreme_spec,
         vjp=(_extreme_vjp,),
         formula=("1/k for each of the k winners, else 0",),
+        flops=one_per_merger,
         samples=samples.untied_reduction,
     )
 
@@ -216,8 +226,8 @@ def _arg_spec(x: TensorSpec, axis: int, keepdims: bool) -> TensorSpec:
     return TensorSpec(_extreme_spec(x, (axis,), keepdims).shape, INT)
 
 
-_argmax = Primitive("argmax", spec=_arg_spec, samples=samples.untied_axis)
-_argmin = Primitive("argmin", spec=_arg_spec, samples=samples.untied_axis)
+_argmax = Primitive("argmax", spec=_arg_spec, flops=one_per_merger, samples=samples.untied_axis)
+_argmin = Primitive("argmin", spec=_arg_spec, flops=one_per_merger, samples=samples.untied_axis)
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
@@ -361,6 +371,7 @@ _cumsum: Primitive = Primitive(
     vjp=(lambda g, out, x, axis, reverse: _cumsum(g, axis=axis, reverse=not reverse),),
     formula=("1 for this and later elements",),
     linear=True,
+    flops=lambda out, x, axis, reverse: x.size - x.size // x.shape[axis] if x.size else 0,
     samples=samples.scan,
 )
 

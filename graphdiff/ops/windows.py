@@ -8,6 +8,7 @@ exist.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from graphdiff.errors import DTypeError, ShapeError
@@ -86,6 +87,7 @@ def _channels_spec(x: TensorSpec, before: int, after: int) -> TensorSpec:
 window_argmax: Primitive = Primitive(
     "window_argmax",
     spec=_index_spec,
+    flops=lambda out, x, window, **_: out.size * (math.prod(window) - 1),
     samples=samples.max_pooled,
     doc="Where in its plane (row by row) the largest element under each place is; the first of equal ones.",
 )
@@ -103,6 +105,7 @@ window_gather: Primitive = Primitive(
 window_scatter: Primitive = Primitive(
     "window_scatter",
     spec=_scatter_spec,
+    flops=lambda out, g, index, shape: g.size,
     vjp=(lambda u, out, g, index, shape: window_gather(u, index), None),
     formula=("1", "none"),
     symbol="[ ]ᵀ",
@@ -123,6 +126,7 @@ largest: Composite = Composite(
 window_sum: Primitive = Primitive(
     "window_sum",
     spec=_sum_spec,
+    flops=lambda out, x, window, **_: out.size * (math.prod(window) - 1),
     vjp=(lambda g, out, x, **p: window_spread(g, shape=x.shape[-2:], **p),),
     formula=("1 under the window",),
     linear=True,
@@ -134,6 +138,7 @@ window_sum: Primitive = Primitive(
 window_spread: Primitive = Primitive(
     "window_spread",
     spec=_spread_spec,
+    flops=lambda out, g, shape, window, **_: g.size * math.prod(window),
     vjp=(lambda u, out, g, shape, **p: window_sum(u, **p),),
     formula=("1 under the window",),
     linear=True,
@@ -145,6 +150,7 @@ window_spread: Primitive = Primitive(
 channel_sum: Primitive = Primitive(
     "channel_window_sum",
     spec=_channels_spec,
+    flops=lambda out, x, before, after: x.size * (before + after),
     vjp=(lambda g, out, x, before, after: channel_sum(g, before=after, after=before),),
     formula=("1 within the window",),
     linear=True,
