@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import ReferenceType, ref
 
 from graphdiff.dtypes import DType
 from graphdiff.graph import Role
@@ -25,6 +26,16 @@ class Tracing(Protocol):
     def write(self, cell: Cell, value: Tensor) -> None: ...
 
     def notice(self, module: Module, training: bool) -> None: ...
+
+
+class Scope(str):
+    """A dotted path that remembers the layers along it which label themselves in pictures, by their path."""
+
+    __slots__ = ("layers",)
+    layers: Mapping[str, ReferenceType[Module]]
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)
 
 
 class Context:
@@ -93,11 +104,24 @@ def _within(context: Context) -> Iterator[None]:
 
 
 @contextmanager
-def scope(name: str) -> Iterator[None]:
-    """Record operations below a name: pictures group by it. Scopes nest: ``features.conv1``."""
+def scope(name: str, layer: Module | None = None) -> Iterator[None]:
+    """Record operations below a name: pictures group by it. Scopes nest: ``features.conv1``.
+
+    ``layer`` is a module at work there that labels itself in pictures.
+    """
     now = current()
-    with _within(now.but(scope=f"{now.scope}.{name}" if now.scope else name)):
+    path = f"{now.scope}.{name}" if now.scope else name
+    if layer is not None or isinstance(now.scope, Scope):
+        path = _remembering(path, now.scope, layer)
+    with _within(now.but(scope=path)):
         yield
+
+
+def _remembering(path: str, around: str, layer: Module | None) -> Scope:
+    found = Scope(path)
+    own = {} if layer is None else {path: ref(layer)}
+    found.layers = {**getattr(around, "layers", {}), **own}
+    return found
 
 
 @contextmanager

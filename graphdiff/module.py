@@ -8,7 +8,7 @@ parameter is named by its path (``features.0.weight``), which is what a state di
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from graphdiff.cell import Cell
 from graphdiff.context import current, scope
 from graphdiff.errors import GraphdiffError, MutationError, ShapeError, StateError
 from graphdiff.tensor import Tensor
+
+if TYPE_CHECKING:
+    from graphdiff.draw.labels import Label
 
 _replaced = 0
 
@@ -82,7 +85,7 @@ class Module:
         try:
             if not self._name:
                 return self.forward(*args, **kwargs)
-            with scope(self._name):
+            with scope(self._name, None if type(self).draw_label is Module.draw_label else self):
                 return self.forward(*args, **kwargs)
         except GraphdiffError as error:
             kind = type(self).__name__
@@ -198,6 +201,11 @@ class Module:
     def _optional_names(self) -> set[str]:
         modules = ((path, m) for path, m in self.named_modules() if m.optional_state)
         return {f"{path}.{name}".lstrip(".") for path, m in modules for name, _ in m.members()}
+
+    def draw_label(self) -> Label | None:
+        """What pictures show of the module beside its name: :class:`graphdiff.draw.labels.Label`; for
+        subclasses."""
+        return None
 
     def extra_repr(self) -> str:
         """What the repr says of the module beyond its class; for subclasses."""

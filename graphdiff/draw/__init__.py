@@ -104,7 +104,7 @@ def draw(
             fix="draw(f, gradients=f.backward(), local_gradients=True)",
         )
     options = Options(title, asked, depth, boxes, local_gradients)
-    picture: Picture = renderers.call(style, drawn, options)
+    picture = renderers.drawn(style, drawn, options)
     picture.subject = whole
     return picture
 

@@ -10,7 +10,7 @@ any backward pass, ``"none"`` where the pass did not come along. Then there is w
 
     {"title": "…", "facts": ["batch 32"],
      "boxes": [{"id": "b0", "title": "conv1", "kind": "conv2d", "scope": "features.conv1",
-                "around": ["features"], "members": [5, 7], "repeat": 1, "parameters": 156}],
+                "around": ["features"], "members": [5, 7], "repeat": 1, "parameters": 156, "rows": []}],
      "links": [{"tail": "n0", "head": "b0", "text": "32×1×28×28"}]}
 
 where ``members`` are ids of nodes (an operation that is drawn as part of a wire is in no box), ``repeat`` is
@@ -115,6 +115,7 @@ def _drawn(view: Any, subject: Subject) -> JSON:
             "members": [number[i] for i in box.members],
             "repeat": box.repeat.count if box.repeat else 1,
             "parameters": box.parameters,
+            "rows": list(box.rows),
         }
         for box in view.boxes
     ]
@@ -124,7 +125,14 @@ def _drawn(view: Any, subject: Subject) -> JSON:
 
 def _circuit(view: Circuit, number: Sequence[int]) -> JSON:
     def box(id: str, title: str, kind: str, item: int) -> JSON:
-        plain = {"scope": "", "around": [], "members": [number[item]], "repeat": 1, "parameters": 0}
+        plain = {
+            "scope": "",
+            "around": [],
+            "members": [number[item]],
+            "repeat": 1,
+            "parameters": 0,
+            "rows": [],
+        }
         return {"id": id, "title": words.clean(title), "kind": kind, **plain}
 
     boxes = [box(leaf.id, leaf.text, "leaf", int(leaf.id[1:])) for leaf in view.leaves]

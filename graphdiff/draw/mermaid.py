@@ -88,6 +88,7 @@ def _rows(box: Box) -> Iterator[str]:
         yield f"× {box.repeat.count}" + (f", {box.repeat.weights} weights" if box.repeat.weights else "")
     if box.parameters:
         yield f"{words.count(box.parameters)} params"
+    yield from (words.short(row, 64) for row in box.rows)
     if box.gradient:
         yield f"‖∇W‖ {_norm(box.gradient)}" if box.gradient.state == "known" else _norm(box.gradient)
 

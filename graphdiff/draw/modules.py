@@ -78,6 +78,7 @@ class Box:
         parameters: how many numbers are trained in it.
         gradient: the size of the gradient of its parameters, if it has any.
         repeat: where it stands for several equal pieces.
+        rows, color: what its layer says of itself.
     """
 
     id: str
@@ -91,6 +92,8 @@ class Box:
     scope: str = ""
     members: tuple[int, ...] = ()
     repeat: Repeat | None = None
+    rows: tuple[str, ...] = ()
+    color: str = ""
 
 
 @dataclass(frozen=True)

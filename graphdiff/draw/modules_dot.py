@@ -96,28 +96,38 @@ def _table(box: Box) -> str:
         told = f"{words.count(box.parameters)} params"
         if box.repeat and box.repeat.weights:
             told += f", {box.repeat.weights}"
-        chip = markup.cell(_chips(box.gradient) if box.gradient else "", ALIGN="RIGHT")
-        rows.append(markup.row(markup.cell(markup.font(told, palette.GREY, 10), ALIGN="LEFT"), chip))
+        chip = markup.cell(_chips(box.gradient, _text_on(box)) if box.gradient else "", ALIGN="RIGHT")
+        rows.append(markup.row(markup.cell(markup.font(told, _text_on(box), 10), ALIGN="LEFT"), chip))
     if box.repeat:
-        rows += _strip(box.repeat)
+        rows += _strip(box.repeat, _text_on(box))
+    for text in box.rows:
+        content = markup.font(markup.escape(words.short(text, 64)), _text_on(box), 10)
+        rows.append(markup.row(markup.cell(content, ALIGN="LEFT", COLSPAN=2)))
+    fill = box.color or _FILLS[box.fill]
     return markup.label(
-        markup.table(
-            *rows, BORDER=1, CELLPADDING=4, STYLE="ROUNDED", COLOR=palette.BOX_EDGE, BGCOLOR=_FILLS[box.fill]
-        )
+        markup.table(*rows, BORDER=1, CELLPADDING=4, STYLE="ROUNDED", COLOR=palette.BOX_EDGE, BGCOLOR=fill)
     )
 
 
+def _text_on(box: Box, plain: str = palette.GREY) -> str:
+    """The colour of text in a box, readable on a colour that its layer chose."""
+    return palette.on(box.color) if box.color else plain
+
+
 def _title_row(box: Box) -> str:
-    title = markup.font(f"<B>{markup.escape(words.short(box.title, TITLE_LENGTH))}</B>", size=12)
+    text = f"<B>{markup.escape(words.short(box.title, TITLE_LENGTH))}</B>"
+    title = markup.font(text, _text_on(box, ""), size=12)
     if not box.kind and not box.repeat:
         return markup.row(markup.cell(title, ALIGN="LEFT", WIDTH=60))
-    kind = markup.font(markup.escape(words.short(box.kind, 64)), palette.GREY, 10)
+    kind = markup.font(markup.escape(words.short(box.kind, 64)), _text_on(box), 10)
     if box.repeat:
-        kind += markup.font(f"{markup.BLANK}{markup.BLANK}<B>× {box.repeat.count:,}</B>", size=12)
+        kind += markup.font(
+            f"{markup.BLANK}{markup.BLANK}<B>× {box.repeat.count:,}</B>", _text_on(box, ""), 12
+        )
     return markup.row(markup.cell(title, ALIGN="LEFT", WIDTH=70), markup.cell(kind, ALIGN="RIGHT", WIDTH=120))
 
 
-def _strip(repeat: Repeat) -> list[str]:
+def _strip(repeat: Repeat, color: str) -> list[str]:
     """One colour for each piece, in order, where any gradient is known."""
     if not any(norm.state == "known" for norm in repeat.strip):
         return []
@@ -130,7 +140,7 @@ def _strip(repeat: Repeat) -> list[str]:
     strip = markup.table(markup.row(*cells), CELLSPACING=1)
     return [
         markup.row(
-            markup.cell(markup.font(markup.escape(text), palette.GREY, 10), ALIGN="LEFT"),
+            markup.cell(markup.font(markup.escape(text), color, 10), ALIGN="LEFT"),
             markup.cell(strip, ALIGN="RIGHT"),
         )
     ]
@@ -140,8 +150,8 @@ def _colour(norm: Norm) -> str:
     return palette.of_norm(norm.value) if norm.state == "known" else palette.EMPTY
 
 
-def _chips(gradient: Norm) -> str:
-    name = markup.cell(markup.font("‖∇W‖", palette.GREY, 10))
+def _chips(gradient: Norm, color: str) -> str:
+    name = markup.cell(markup.font("‖∇W‖", color, 10))
     return markup.table(markup.row(name, _chip(gradient)), CELLPADDING=3)
 
 

@@ -5,7 +5,11 @@ A renderer whose name begins with a dot is an **output format**, named by its fi
 
     @gd.renderers.register(".txt")
     def listing(picture, **options):      # dpi and timeout, for those that lay out
-        return picture.dot
+        return picture.dot                # text or bytes
+
+    @gd.renderers.register("count")
+    def count(subject, options):          # graphdiff.draw.subject.Subject, graphdiff.draw.styles.Options
+        return gd.Picture(f"digraph {{ {len(subject.items)} }}")
 
 Plugins register in the entry-point group ``graphdiff.renderers``. Where a plugin was chosen in the place of a
 built-in (``register(..., override=True)``, or a preference) and fails, a warning names it, and the built-in
@@ -15,14 +19,19 @@ does its work.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphdiff.errors import DrawingError, GraphdiffError
 from graphdiff.plugins import Registry
 
 if TYPE_CHECKING:
     from graphdiff.draw.picture import Picture
+    from graphdiff.draw.styles import Options
+    from graphdiff.draw.subject import Subject
+
+T = TypeVar("T")
 
 renderers = Registry("renderers")
 
@@ -59,11 +68,31 @@ def written(picture: Picture, path: Path, *, dpi: int, timeout: float) -> bytes:
         DrawingError: no format has that suffix, or a plugin's fails that has no built-in behind it.
     """
     check(path)
-    content = call(path.suffix.lower(), picture, dpi=dpi, timeout=timeout)
-    return content.encode() if isinstance(content, str) else bytes(content)
+    return _call(path.suffix.lower(), _content, picture, dpi=dpi, timeout=timeout)
 
 
-def call(name: str, *args: Any, **options: Any) -> Any:
+def drawn(style: str, subject: Subject, options: Options) -> Picture:
+    """What a style makes of a subject.
+
+    Raises:
+        DrawingError: a plugin's style fails that has no built-in behind it.
+    """
+    return _call(style, _picture, subject, options)
+
+
+def _content(result: Any) -> bytes:
+    return result.encode() if isinstance(result, str) else memoryview(result).tobytes()
+
+
+def _picture(result: Any) -> Picture:
+    from graphdiff.draw.picture import Picture
+
+    if not isinstance(result, Picture):
+        raise TypeError(f"a {type(result).__name__} is no Picture")
+    return result
+
+
+def _call(name: str, read: Callable[[Any], T], *args: Any, **options: Any) -> T:
     """What a renderer returns, or the built-in one in its place where it fails.
 
     Raises:
@@ -74,15 +103,15 @@ def call(name: str, *args: Any, **options: Any) -> Any:
         renderer = renderers[name]
         if built_in in renderers and renderer is renderers[built_in]:
             built_in = ""
-        return renderer(*args, **options)
+        return read(renderer(*args, **options))
     except Exception as problem:
         if not built_in or (isinstance(problem, GraphdiffError) and built_in not in renderers):
             raise
-        failed = f"the renderer {name!r} of {_owner(name)} failed: {type(problem).__name__}: {problem}"
+        failed = f"renderer {name!r} of {_owner(name)} failed: {type(problem).__name__}: {problem}"
         if built_in not in renderers:
             raise DrawingError(failed, fix="mend the plugin, or choose another format or style") from problem
-        warnings.warn(f"{failed}; the built-in one is used", stacklevel=2)
-        return renderers[built_in](*args, **options)
+        warnings.warn(f"the built-in {name!r} is used, because the {failed}", stacklevel=2)
+        return read(renderers[built_in](*args, **options))
 
 
 def _owner(name: str) -> str:

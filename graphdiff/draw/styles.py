@@ -8,6 +8,7 @@ from graphdiff.draw import words
 from graphdiff.draw.circuit import circuit_of
 from graphdiff.draw.circuit_dot import circuit_dot
 from graphdiff.draw.folding import BUDGET, folding_of
+from graphdiff.draw.labels import labelled
 from graphdiff.draw.modules import overview_of
 from graphdiff.draw.modules_dot import modules_dot
 from graphdiff.draw.picture import Picture
@@ -59,6 +60,7 @@ def _boxes(subject: Subject, options: Options, style: str, asked: int = 0, why: 
     """The boxes of a subject; of so many that were asked for, some may be hidden for a reason."""
     folding = folding_of(options.asked, options.depth, options.boxes, style)
     view = overview_of(subject, folding, roll=style == "overview")
+    view.boxes = labelled(view.boxes, view.subject)
     boxes = len(view.boxes)
     asked = max(asked, boxes)
     if why:
