@@ -24,7 +24,8 @@ PASSES = {
 # Seconds to draw are those from what was recorded to SVG; text is as high as it comes out on the page.
 
 machine = result["machine"]
-print(f"{machine['processor']}, {machine['threads']} threads; {result['versions']}")
+print(f"{machine['processor']}, {machine['threads']} threads")
+print(", ".join(f"{tool} {version}" for tool, version in result["versions"].items()))
 for network, tools in result["pictures"].items():
     print(f"\n{NAMES[network]:10}  boxes       size in pt   record     draw    text   can be read off")
     for tool, found in tools.items():

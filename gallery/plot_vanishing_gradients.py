@@ -50,7 +50,7 @@ for name, (model, colour, marker) in NETWORKS.items():
     norms = [np.linalg.norm(back[weight].numpy()) for weight in weights]
     print(f"{name:9} ‖∇W‖ of the first block {norms[0]:.1e}, of the last {norms[-1]:.1e}")
     panel.semilogy(range(1, DEPTH + 1), norms, color=colour, marker=marker, label=name)
-    drawings[name] = gd.draw(loss, gradients=back, boxes=20)
+    drawings[name] = gd.draw(loss, gradients=back, boxes=8)
 panel.set(xlabel="block", ylabel="‖∇W‖ before any training")
 panel.set_title("How much of the gradient reaches each layer", loc="left")
 panel.legend(frameon=False)

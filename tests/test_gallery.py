@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 GALLERY = ROOT / "gallery"
-SLOW = {"dropout_and_augmentation", "transfer_learning"}
+SLOW = {"alexnet_and_vgg", "dropout_and_augmentation", "resnets", "transfer_learning"}
 NAMES = sorted(path.stem.removeprefix("plot_") for path in GALLERY.glob("plot_*.py"))
 
 CHOSEN = re.findall(r"gallery/pictures/(\w+\.png)", (ROOT / "README.md").read_text("utf-8"))
