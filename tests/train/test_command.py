@@ -134,7 +134,7 @@ def test_an_image_folder_takes_the_size_that_the_model_is_made_for(tmp_path):
         Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)).save(place / f"{k}.png")
     given = ("--data", "image_folder", "--folder", tmp_path / "images", "--epochs", 1, "--validation", 0.2)
     assert "test: loss" in train("lenet5", *given, out=tmp_path / "out")
-    assert "give --image-size" in train("resnet20", *given, out=tmp_path / "out", code=1)
+    assert "give --image-size" in train("resnet20", *given, out=tmp_path / "other", code=1)
 
 
 def test_torch_trains_it_as_well(tmp_path):
