@@ -21,6 +21,7 @@ from graphdiff.errors import GraphdiffError
 from graphdiff.graph import Graph, Node, TensorSpec
 from graphdiff.interop.dlpack import from_dlpack
 from graphdiff.interop.state_files import load_state, save_state
+from graphdiff.leaf import as_tensor, tensor, variable, variables
 from graphdiff.module import Module, Parameter
 from graphdiff.ops import *  # noqa: F403
 from graphdiff.ops import __all__ as _operations
@@ -28,7 +29,7 @@ from graphdiff.ops.precision import autocast
 from graphdiff.plugins import Registry
 from graphdiff.primitive import Composite, Primitive
 from graphdiff.random import seed
-from graphdiff.tensor import Tensor, as_tensor, tensor, variable, variables
+from graphdiff.tensor import Tensor
 from graphdiff.train import LossScaler, Trainer, freeze, replace_head
 
 __version__ = "0.1.0"

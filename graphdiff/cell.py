@@ -14,7 +14,8 @@ import numpy as np
 from graphdiff import context
 from graphdiff.errors import ShapeError, TracingError
 from graphdiff.graph import Role
-from graphdiff.tensor import Tensor, filled, leaf, next_id, present
+from graphdiff.leaf import filled, leaf
+from graphdiff.tensor import Tensor, next_id, present
 
 _GRAD = vars(Tensor)["grad"]  # the slot
 

@@ -22,11 +22,12 @@ from graphdiff import ops
 from graphdiff.cell import Cell
 from graphdiff.context import no_grad
 from graphdiff.errors import ArgumentError
+from graphdiff.leaf import leaf
 from graphdiff.module import Module
 from graphdiff.ops.common import located
 from graphdiff.ops.random import bernoulli, bits, fold_in, normal, permutation, randint, uniform
 from graphdiff.philox import signed
-from graphdiff.tensor import Tensor, leaf
+from graphdiff.tensor import Tensor
 
 __all__ = [
     "Stream",

@@ -16,8 +16,9 @@ from graphdiff.backend import Array, Backend, current_backend
 from graphdiff.dtypes import EVERY_DTYPE, DType, as_dtype, promote
 from graphdiff.errors import ArgumentError, BackendError, GraphdiffError
 from graphdiff.graph import TensorSpec
+from graphdiff.leaf import abstract, constant, leaf
 from graphdiff.primitive import Application, Composite, Primitive, engine
-from graphdiff.tensor import Scalar, Tensor, abstract, constant, describe, leaf, next_id, present
+from graphdiff.tensor import Scalar, Tensor, describe, next_id, present
 
 _FLOAT = DType("float64")
 _INT = DType("int64")

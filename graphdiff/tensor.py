@@ -14,17 +14,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from types import CodeType, MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 
 from graphdiff import context, source
-from graphdiff.backend import Array, Backend, current_backend
-from graphdiff.dtypes import DType, as_dtype
+from graphdiff.backend import Array, Backend
+from graphdiff.dtypes import DType
 from graphdiff.errors import (
-    ArgumentError,
     DTypeError,
-    GraphdiffError,
     MutationError,
     ShapeError,
     TracingError,
@@ -37,16 +35,13 @@ if TYPE_CHECKING:
 
 next_id = itertools.count(1).__next__
 _NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
-LEAF: dict[Role, context.Context] = {role: context.Context(role=role) for role in get_args(Role)}
-_CONSTANT = LEAF["constant"]
 Scalar = (bool, int, float)
-T = TypeVar("T", bound="Tensor")
 
 
 class Tensor:
     """An array of one backend, with the operation that made it.
 
-    Made by :func:`tensor`, :func:`variable`, :func:`variables` and by operations; not called directly.
+    Made by :mod:`graphdiff.leaf` and by operations; not called directly.
 
     Attributes:
         data: the backend's array, or ``None`` while tracing.
@@ -228,7 +223,7 @@ class Tensor:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Values travel, history does not: a graph that was pickled could never be the same object again.
-        return _rebuild, (np.asarray(self.numpy()), str(self.dtype), self.role, self.recorded, self.name)
+        return rebuilt, (np.asarray(self.numpy()), str(self.dtype), self.role, self.recorded, self.name)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         rebuild, args = self.__reduce__()
@@ -414,120 +409,6 @@ def _is_operand(value: object) -> bool:
     return isinstance(value, (Tensor, np.ndarray, np.generic, *Scalar, list, tuple))
 
 
-def _rebuild(data: Any, dtype: str, role: Role, recorded: bool, name: str) -> Tensor:
-    return leaf(data, dtype, role=role, recorded=recorded, name=name, copy=True)
-
-
-# Making leaves
-
-
-def leaf(
-    value: Any,
-    dtype: Any = None,
-    *,
-    role: Role = "constant",
-    recorded: bool = False,
-    name: str = "",
-    copy: bool = False,
-    backend: Backend | None = None,
-) -> Tensor:
-    """A tensor that no operation made, on the current backend unless one is given.
-
-    Raises:
-        DTypeError: values that are no numbers.
-    """
-    backend = backend or current_backend()
-    if isinstance(value, Tensor):
-        value = present(value)
-        if value.data is None:
-            return ops.stop_gradient(value if dtype is None else ops.cast(value, dtype))
-        value = value.data if value.backend is backend else value.numpy()
-    elif isinstance(value, (list, tuple)) and _holds_recorded(value):
-        error: GraphdiffError = ArgumentError(
-            "a list of recorded tensors would lose their history", fix="graphdiff.stack([...])"
-        )
-        error.locate("tensor", source=source.describe(source.caller()))
-        raise error
-    try:
-        data = backend.asarray(value, None if dtype is None else as_dtype(dtype), copy=copy)
-    except (ValueError, TypeError, OverflowError, RuntimeError) as problem:
-        error = (
-            problem if isinstance(problem, GraphdiffError) else ArgumentError(f"no tensor from it: {problem}")
-        )
-        error.fix = error.fix or "give numbers in nested lists of equal lengths, or an array"
-        error.locate("tensor", source=source.describe(source.caller()))
-        raise error from None
-    t = filled(Tensor(), data, backend.spec(data), backend, LEAF[role], recorded, name)
-    t.source = source.caller()
-    return t
-
-
-def filled(
-    t: T,
-    data: Array,
-    spec: TensorSpec,
-    backend: Backend,
-    surroundings: context.Context,
-    recorded: bool = False,
-    name: str = "",
-) -> T:
-    """A new tensor made a leaf."""
-    t.id = next_id()
-    t.data = data
-    t.spec = spec
-    t.backend = backend
-    t.primitive = None
-    t.application = None
-    t.inputs = ()
-    t.context = surroundings
-    t.user_code = None
-    t.user_offset = 0
-    t.recorded = recorded
-    t.name = name
-    t.grad = None
-    return t
-
-
-def constant(data: Array, spec: TensorSpec, backend: Backend) -> Tensor:
-    """A tensor without history, of an array at hand."""
-    return filled(Tensor(), data, spec, backend, _CONSTANT)
-
-
-def _holds_recorded(values: Sequence[Any]) -> bool:
-    return any(
-        _holds_recorded(v) if isinstance(v, (list, tuple)) else isinstance(v, Tensor) and v.recorded
-        for v in values
-    )
-
-
-def tensor(value: Any, dtype: Any = None, *, name: str = "") -> Tensor:
-    """A constant: values that are not differentiated and whose operations are not recorded.
-
-    The values are copied. Python floats become float64, as in NumPy.
-    """
-    return leaf(value, dtype, name=name, copy=True)
-
-
-def variable(value: Any, dtype: Any = None, *, name: str = "") -> Tensor:
-    """An input of a graph: operations on it are recorded, and it can be differentiated with respect to."""
-    return leaf(value, dtype, role="input", recorded=True, name=name, copy=True)
-
-
-def variables(**values: Any) -> tuple[Tensor, ...]:
-    """Several named variables at once: ``x, y, z = variables(x=-2.0, y=5.0, z=-4.0)``."""
-    return tuple(variable(value, name=name) for name, value in values.items())
-
-
-def abstract(spec: TensorSpec, name: str = "") -> Tensor:
-    """A tensor that stands for any value of a spec; operations on it are recorded, not computed."""
-    return filled(Tensor(), None, spec, current_backend(), LEAF["input"], True, name)
-
-
-def as_tensor(value: Any) -> Tensor:
-    """The tensor itself, or a constant with a copy of the values, which cannot change behind the graph."""
-    return value if isinstance(value, Tensor) else leaf(value, copy=True)
-
-
 def present(t: Tensor) -> Tensor:
     """The tensor itself, or what stands for a cell in the trace under way."""
     trace = context.current().trace
@@ -542,4 +423,5 @@ def describe(inputs: Sequence[Tensor]) -> str:
 # Operators call the operations, which are written with tensors; importing `recording` puts the engine in
 # place. The one knot among the rooms.
 from graphdiff import ops  # noqa: E402
+from graphdiff.leaf import rebuilt  # noqa: E402
 from graphdiff.recording import binary, unary  # noqa: E402

@@ -20,7 +20,7 @@ from graphdiff.errors import (
     ShapeError,
     TracingError,
 )
-from graphdiff.tensor import abstract
+from graphdiff.leaf import abstract
 
 FLOATS = ["float16", "float32", "float64"]
 

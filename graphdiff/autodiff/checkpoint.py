@@ -15,10 +15,11 @@ from typing import Any
 from graphdiff import context, ops
 from graphdiff.autodiff.reverse import backward, detached, has_derivative
 from graphdiff.cell import Cell
+from graphdiff.leaf import LEAF, filled
 from graphdiff.module import Module
 from graphdiff.primitive import Composite, Rule
 from graphdiff.pytree import flatten
-from graphdiff.tensor import LEAF, Tensor, filled, next_id
+from graphdiff.tensor import Tensor, next_id
 
 Run = Callable[[], Any]
 

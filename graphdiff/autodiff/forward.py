@@ -15,8 +15,9 @@ from graphdiff.autodiff.functions import differentiable, released
 from graphdiff.autodiff.reverse import backward, contribution, fit, has_derivative, lost_at
 from graphdiff.autodiff.walk import ancestors
 from graphdiff.errors import ArgumentError, GradientError
+from graphdiff.leaf import as_tensor, leaf
 from graphdiff.pytree import flatten
-from graphdiff.tensor import Tensor, as_tensor, leaf
+from graphdiff.tensor import Tensor
 
 
 def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:

@@ -15,8 +15,9 @@ from graphdiff.autodiff import numbers
 from graphdiff.autodiff.reverse import backward, detached, fresh
 from graphdiff.autodiff.walk import ancestors
 from graphdiff.errors import ArgumentError, DTypeError, GradientError
+from graphdiff.leaf import as_tensor
 from graphdiff.pytree import flatten
-from graphdiff.tensor import Tensor, as_tensor
+from graphdiff.tensor import Tensor
 
 Fn = Callable[..., Any]
 Argnums = int | tuple[int, ...]

@@ -31,7 +31,8 @@ from graphdiff.autodiff.visits import kernels_of
 from graphdiff.autodiff.walk import ancestors
 from graphdiff.backend import Array
 from graphdiff.errors import GraphdiffError
-from graphdiff.tensor import Tensor, constant, next_id
+from graphdiff.leaf import constant
+from graphdiff.tensor import Tensor, next_id
 
 _FAILURES = (GraphdiffError, IndexError, ValueError, TypeError, OverflowError, NotImplementedError)
 

@@ -13,7 +13,8 @@ from graphdiff.autodiff.walk import ancestors, graph_of
 from graphdiff.backend import Array
 from graphdiff.errors import ArgumentError, GradientError
 from graphdiff.graph import Graph, Node
-from graphdiff.tensor import Tensor, constant, present
+from graphdiff.leaf import constant
+from graphdiff.tensor import Tensor, present
 
 Edge = tuple[int, int]
 Place = Tensor | Node | str | int

@@ -11,7 +11,8 @@ from graphdiff.autodiff.record import Swept
 from graphdiff.autodiff.reverse import Request, swept_again
 from graphdiff.backend import Array
 from graphdiff.errors import GradientError
-from graphdiff.tensor import Tensor, filled
+from graphdiff.leaf import filled
+from graphdiff.tensor import Tensor
 
 if TYPE_CHECKING:
     from graphdiff.cell import Cell

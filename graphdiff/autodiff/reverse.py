@@ -14,8 +14,9 @@ from graphdiff import context, ops, source
 from graphdiff.autodiff.record import Backward, Edge, Swept
 from graphdiff.autodiff.walk import ancestors
 from graphdiff.errors import DTypeError, GradientError, GraphdiffError, ShapeError
+from graphdiff.leaf import leaf
 from graphdiff.ops.reduction import sum_to
-from graphdiff.tensor import Tensor, describe, leaf, present
+from graphdiff.tensor import Tensor, describe, present
 
 REFUSALS = (GradientError, DTypeError, ShapeError)
 

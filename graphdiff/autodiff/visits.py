@@ -35,8 +35,9 @@ from graphdiff.autodiff.reverse import contribution, fit, has_derivative
 from graphdiff.backend import Array, Backend
 from graphdiff.errors import GradientError, TracingError
 from graphdiff.graph import TensorSpec
+from graphdiff.leaf import LEAF, filled
 from graphdiff.primitive import Application, Composite, Primitive, engine
-from graphdiff.tensor import LEAF, Tensor, filled
+from graphdiff.tensor import Tensor
 
 Visit = Callable[..., None]
 # Kernels that Python has an operator for.

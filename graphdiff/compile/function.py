@@ -18,10 +18,11 @@ from graphdiff.compile.program import Program, program_of
 from graphdiff.compile.trace import Traced, abstracted, is_array, trace_call
 from graphdiff.errors import ArgumentError
 from graphdiff.graph import Graph
+from graphdiff.leaf import as_tensor, constant
 from graphdiff.module import replacements
 from graphdiff.ops.precision import autocast_dtype
 from graphdiff.pytree import Structure, flatten
-from graphdiff.tensor import Tensor, as_tensor, constant, next_id
+from graphdiff.tensor import Tensor, next_id
 
 _Key = tuple[Hashable, ...]
 _MOST_KEPT = 128  # traced variants of one function; the oldest go first

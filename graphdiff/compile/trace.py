@@ -13,9 +13,10 @@ from graphdiff.backend import current_backend
 from graphdiff.cell import Cell
 from graphdiff.errors import TracingError
 from graphdiff.graph import Graph, TensorSpec
+from graphdiff.leaf import LEAF, abstract, as_tensor, filled
 from graphdiff.module import Module
 from graphdiff.pytree import Structure, flatten
-from graphdiff.tensor import LEAF, Tensor, abstract, as_tensor, filled, present
+from graphdiff.tensor import Tensor, present
 
 
 class Trace:

@@ -22,8 +22,9 @@ from graphdiff.diagnose import reasons
 from graphdiff.diagnose.run import Run, run_of
 from graphdiff.diagnose.statistics import Statistics, bad_counts, statistics_of
 from graphdiff.graph import Node
+from graphdiff.leaf import LEAF, filled
 from graphdiff.primitive import Composite
-from graphdiff.tensor import LEAF, Tensor, filled
+from graphdiff.tensor import Tensor
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import Any
 from graphdiff import context
 from graphdiff.autodiff.walk import ancestors
 from graphdiff.graph import Graph, TensorSpec
+from graphdiff.leaf import abstract
 from graphdiff.primitive import Composite, Primitive
-from graphdiff.tensor import abstract
 
 
 class Counter:

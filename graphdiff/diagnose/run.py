@@ -21,9 +21,10 @@ from graphdiff.compile.function import Compiled
 from graphdiff.compile.trace import Traced, abstracted, is_array, trace_call
 from graphdiff.errors import ArgumentError
 from graphdiff.graph import Graph, Node
+from graphdiff.leaf import as_tensor, constant
 from graphdiff.module import Module, Parameter
 from graphdiff.pytree import flatten
-from graphdiff.tensor import Tensor, as_tensor, constant
+from graphdiff.tensor import Tensor
 
 Loss = Callable[..., Tensor]
 

@@ -19,12 +19,13 @@ from graphdiff.compile import Compiled, make_graph
 from graphdiff.draw import Picture, draw, renderers
 from graphdiff.errors import ArgumentError, DataError, GraphdiffError
 from graphdiff.graph import Graph, TensorSpec
+from graphdiff.leaf import as_tensor, variable
 from graphdiff.module import Module
 from graphdiff.ops import mean
 from graphdiff.plugins import Registry
 from graphdiff.plugins.choices import made
 from graphdiff.pytree import flatten
-from graphdiff.tensor import Tensor, as_tensor, variable
+from graphdiff.tensor import Tensor
 
 T = TypeVar("T")
 

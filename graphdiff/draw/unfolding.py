@@ -11,8 +11,9 @@ from graphdiff.autodiff.reverse import backward
 from graphdiff.autodiff.walk import ancestors, node_of
 from graphdiff.draw.subject import Item, Subject
 from graphdiff.errors import GradientError
+from graphdiff.leaf import abstract, leaf
 from graphdiff.primitive import Composite
-from graphdiff.tensor import Tensor, abstract, leaf
+from graphdiff.tensor import Tensor
 
 
 def unfold(subject: Subject, which: bool | Collection[str]) -> Subject:

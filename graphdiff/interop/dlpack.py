@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphdiff.tensor import Tensor, leaf
+from graphdiff.leaf import leaf
+from graphdiff.tensor import Tensor
 
 
 def export(t: Tensor, **options: Any) -> Any:

@@ -165,7 +165,7 @@ def _read(node: JSON, inputs: tuple[int, ...]) -> Node:
 
 
 def _constant(node: JSON) -> Any:
-    from graphdiff.tensor import tensor
+    from graphdiff.leaf import tensor
 
     value = np.array(node["constant"], dtype=object)
     plain = [float(x) if isinstance(x, str) else x for x in value.ravel()]

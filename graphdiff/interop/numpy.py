@@ -14,9 +14,10 @@ import numpy as np
 
 from graphdiff import ops, source
 from graphdiff.errors import ArgumentError, MutationError
+from graphdiff.leaf import as_tensor
 from graphdiff.ops.reduction import as_floating
 from graphdiff.primitive import Primitive
-from graphdiff.tensor import Tensor, as_tensor
+from graphdiff.tensor import Tensor
 
 
 def _dot(x: Any, y: Any) -> Tensor:

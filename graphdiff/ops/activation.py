@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from graphdiff.errors import ArgumentError
+from graphdiff.leaf import as_tensor
 from graphdiff.ops import samples
 from graphdiff.ops.common import located, normalize_axis
 from graphdiff.ops.elementwise import (
@@ -25,7 +26,7 @@ from graphdiff.ops.elementwise import (
 )
 from graphdiff.ops.reduction import as_floating, finite_max, logsumexp, sum
 from graphdiff.primitive import Composite
-from graphdiff.tensor import Tensor, as_tensor
+from graphdiff.tensor import Tensor
 
 sigmoid = Composite(
     "sigmoid",

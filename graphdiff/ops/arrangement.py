@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from graphdiff.errors import ArgumentError, ShapeError
+from graphdiff.leaf import as_tensor
 from graphdiff.ops.common import located, normalize_axes, normalize_axis
 from graphdiff.ops.indexing import take
 from graphdiff.ops.shape import as_shape, broadcast_to, concatenate, cut, embed, reshape, strided_slice
-from graphdiff.tensor import Tensor, as_tensor
+from graphdiff.tensor import Tensor
 
 
 def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:

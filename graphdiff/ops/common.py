@@ -10,7 +10,8 @@ from graphdiff import source
 from graphdiff.dtypes import DType
 from graphdiff.errors import ArgumentError, AxisError, DTypeError, GraphdiffError, ShapeError
 from graphdiff.graph import Shape, TensorSpec
-from graphdiff.tensor import Tensor, describe, leaf
+from graphdiff.leaf import leaf
+from graphdiff.tensor import Tensor, describe
 
 BOOL = DType("bool")
 INT = DType("int64")

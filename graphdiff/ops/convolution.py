@@ -18,6 +18,7 @@ from typing import Any
 
 from graphdiff.errors import ArgumentError, DTypeError, ShapeError
 from graphdiff.graph import Shape, TensorSpec
+from graphdiff.leaf import as_tensor
 from graphdiff.ops import samples
 from graphdiff.ops.arrangement import pad
 from graphdiff.ops.precision import for_product
@@ -35,7 +36,7 @@ from graphdiff.ops.spatial import (
     spans,
 )
 from graphdiff.primitive import Primitive
-from graphdiff.tensor import Tensor, as_tensor
+from graphdiff.tensor import Tensor
 
 # Shape rules
 

@@ -9,9 +9,10 @@ import numpy as np
 from graphdiff.backend import Backend, current_backend
 from graphdiff.errors import ArgumentError, GraphdiffError, ShapeError
 from graphdiff.graph import TensorSpec
+from graphdiff.leaf import as_tensor, leaf
 from graphdiff.ops.common import located
 from graphdiff.ops.shape import as_shape
-from graphdiff.tensor import Tensor, as_tensor, leaf
+from graphdiff.tensor import Tensor
 
 
 def full(shape: Any, value: float, dtype: Any = None) -> Tensor:

@@ -12,10 +12,11 @@ from typing import Any
 from graphdiff.dtypes import as_dtype
 from graphdiff.errors import DTypeError
 from graphdiff.graph import TensorSpec
+from graphdiff.leaf import as_tensor
 from graphdiff.ops import samples
 from graphdiff.ops.common import broadcast_spec, comparison_spec, free, numeric_spec, same_spec
 from graphdiff.primitive import EachOperand, Primitive, Rule
-from graphdiff.tensor import Tensor, as_tensor
+from graphdiff.tensor import Tensor
 
 
 def _function(

@@ -16,13 +16,14 @@ import numpy as np
 from graphdiff.dtypes import as_dtype
 from graphdiff.errors import ArgumentError, DTypeError, GraphdiffError, ShapeError
 from graphdiff.graph import Shape, TensorSpec
+from graphdiff.leaf import as_tensor, leaf
 from graphdiff.ops import samples
 from graphdiff.ops.common import broadcast_shapes, located, normalize_axis
 from graphdiff.ops.creation import zeros_like
 from graphdiff.ops.elementwise import equal, where
 from graphdiff.ops.shape import broadcast_to, reshape, strided_slice, transpose
 from graphdiff.primitive import Primitive
-from graphdiff.tensor import Tensor, as_tensor, leaf
+from graphdiff.tensor import Tensor
 
 Template = tuple[Any, ...]
 

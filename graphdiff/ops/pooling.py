@@ -10,13 +10,14 @@ import numpy as np
 
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.graph import Shape
+from graphdiff.leaf import as_tensor, leaf
 from graphdiff.ops.indexing import take
 from graphdiff.ops.linear import matmul
 from graphdiff.ops.reduction import as_floating, mean
 from graphdiff.ops.shape import expand_dims, squeeze, swapaxes
 from graphdiff.ops.spatial import fitted, integers, lifted, locating, spans
 from graphdiff.ops.windows import channel_sum, check_rank, largest, window_sum
-from graphdiff.tensor import Tensor, as_tensor, leaf
+from graphdiff.tensor import Tensor
 
 
 def max_pool2d(

@@ -11,12 +11,13 @@ from typing import Any
 from graphdiff.dtypes import DType, as_dtype
 from graphdiff.errors import ArgumentError, DTypeError, GraphdiffError, ShapeError
 from graphdiff.graph import Shape, TensorSpec
+from graphdiff.leaf import as_tensor
 from graphdiff.ops import samples
 from graphdiff.ops.common import BOOL, INT, located
 from graphdiff.ops.elementwise import cast, cos, log, sin, sqrt
 from graphdiff.ops.shape import as_shape, concatenate, reshape
 from graphdiff.primitive import Composite, Primitive
-from graphdiff.tensor import Tensor, as_tensor
+from graphdiff.tensor import Tensor
 
 _KEY = TensorSpec((2,), INT)
 _WIDEST = 1 << 32  # integers are drawn from 32 bits

@@ -11,6 +11,7 @@ from typing import Any
 from graphdiff.dtypes import DType
 from graphdiff.errors import ShapeError
 from graphdiff.graph import Shape, TensorSpec
+from graphdiff.leaf import as_tensor
 from graphdiff.ops import samples
 from graphdiff.ops.common import (
     FLOAT,
@@ -35,7 +36,7 @@ from graphdiff.ops.elementwise import (
 )
 from graphdiff.ops.shape import broadcast_to, concatenate, cut, reshape
 from graphdiff.primitive import Composite, Primitive
-from graphdiff.tensor import Tensor, as_tensor
+from graphdiff.tensor import Tensor
 
 Axes = tuple[int, ...]
 

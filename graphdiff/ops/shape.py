@@ -10,10 +10,11 @@ from typing import Any
 
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.graph import Shape, TensorSpec
+from graphdiff.leaf import as_tensor
 from graphdiff.ops import samples
 from graphdiff.ops.common import as_tensors, broadcast_shapes, located, normalize_axes, normalize_axis
 from graphdiff.primitive import EachOperand, Primitive
-from graphdiff.tensor import Tensor, as_tensor
+from graphdiff.tensor import Tensor
 
 Bounds = tuple[tuple[int, int, int], ...]
 

@@ -10,8 +10,9 @@ import numpy as np
 from graphdiff.autodiff import grad
 from graphdiff.dtypes import as_dtype
 from graphdiff.errors import ArgumentError
+from graphdiff.leaf import as_tensor, tensor
 from graphdiff.ops import sum as total
-from graphdiff.tensor import Tensor, as_tensor, tensor
+from graphdiff.tensor import Tensor
 
 Array = np.ndarray[Any, Any]
 EPS = 1e-6

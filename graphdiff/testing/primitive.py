@@ -24,9 +24,10 @@ import numpy as np
 from graphdiff.autodiff import grad, jvp, vjp
 from graphdiff.dtypes import as_dtype
 from graphdiff.errors import ArgumentError
+from graphdiff.leaf import abstract, as_tensor, tensor
 from graphdiff.ops import sum as total
 from graphdiff.primitive import Composite, Primitive
-from graphdiff.tensor import Tensor, abstract, as_tensor, tensor
+from graphdiff.tensor import Tensor
 from graphdiff.testing.gradients import ATOL, EPS, RTOL, check_gradients
 from graphdiff.testing.source import RandomSource, Source
 

@@ -14,7 +14,8 @@ import numpy as np
 from graphdiff.cell import Cell
 from graphdiff.diagnose import diagnose
 from graphdiff.errors import ArgumentError, NonFiniteError, StateError
-from graphdiff.tensor import Tensor, tensor
+from graphdiff.leaf import tensor
+from graphdiff.tensor import Tensor
 from graphdiff.train.bar import Bar
 from graphdiff.train.callbacks import Callback
 from graphdiff.train.checkpoint import Checkpoints

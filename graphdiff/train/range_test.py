@@ -12,8 +12,9 @@ import numpy as np
 from graphdiff.cell import Cell
 from graphdiff.compile import compile
 from graphdiff.errors import ArgumentError
+from graphdiff.leaf import tensor
 from graphdiff.module import Module
-from graphdiff.tensor import Tensor, tensor
+from graphdiff.tensor import Tensor
 from graphdiff.train.data import Arrays, batches
 from graphdiff.train.optimizer import Optimizer
 

@@ -11,8 +11,9 @@ import numpy as np
 from graphdiff import context, ops
 from graphdiff.compile import compile
 from graphdiff.errors import ArgumentError, ShapeError
+from graphdiff.leaf import tensor
 from graphdiff.module import Module, Parameter
-from graphdiff.tensor import Tensor, tensor
+from graphdiff.tensor import Tensor
 from graphdiff.train.history import History, Means, Metrics
 from graphdiff.train.optimizer import Optimizer
 from graphdiff.train.sources import as_batches

@@ -10,7 +10,7 @@ from graphdiff.backend import get_backend
 from graphdiff.compile.executable import straight_line
 from graphdiff.compile.passes.fusion import elementwise_groups
 from graphdiff.compile.program import program_of
-from graphdiff.tensor import abstract
+from graphdiff.leaf import abstract
 
 X, Y = np.arange(6.0).reshape(2, 3), np.linspace(-1, 1, 6).reshape(2, 3)
 

@@ -12,7 +12,7 @@ from graphdiff.compile.executable import straight_line
 from graphdiff.compile.joint import joined
 from graphdiff.compile.program import program_of
 from graphdiff.errors import ArgumentError
-from graphdiff.tensor import abstract
+from graphdiff.leaf import abstract
 
 NUMPY = get_backend("numpy")
 RNG = np.random.default_rng(0)

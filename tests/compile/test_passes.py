@@ -9,7 +9,7 @@ from graphdiff.backend import get_backend
 from graphdiff.compile.executable import straight_line
 from graphdiff.compile.passes import drop_dead, fold_constants, inline_composites, merge_common, simplify
 from graphdiff.compile.program import program_of
-from graphdiff.tensor import abstract
+from graphdiff.leaf import abstract
 
 NUMPY = get_backend("numpy")
 VALUES = [
@@ -79,7 +79,7 @@ def test_constants_are_folded_unless_that_stores_more_than_it_saves():
 
 def abstract_constant():
     """A constant that is recorded as a node, as those inside a backward pass are."""
-    from graphdiff.tensor import leaf
+    from graphdiff.leaf import leaf
 
     return leaf(2.0, "float64", role="constant", recorded=True)
 

@@ -15,7 +15,7 @@ from graphdiff.autodiff.walk import graph_of
 from graphdiff.compile.passes import estimated_peak, rematerialise
 from graphdiff.compile.program import program_of
 from graphdiff.errors import ArgumentError
-from graphdiff.tensor import abstract
+from graphdiff.leaf import abstract
 from graphdiff.testing.strategies import sources
 
 KB = 8 * 128  # bytes of a vector of 128

@@ -9,8 +9,9 @@ from graphdiff.autodiff.walk import graph_of
 from graphdiff.backend import Backend
 from graphdiff.compile.program import Program
 from graphdiff.graph import Node, TensorSpec
+from graphdiff.leaf import abstract
 from graphdiff.primitive import Composite
-from graphdiff.tensor import Tensor, abstract
+from graphdiff.tensor import Tensor
 
 
 def inline_composites(program: Program, backend: Backend) -> Program:

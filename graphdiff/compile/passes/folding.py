@@ -7,7 +7,8 @@ from dataclasses import replace
 from graphdiff.backend import Backend
 from graphdiff.compile.program import Program
 from graphdiff.graph import Node
-from graphdiff.tensor import Tensor, leaf
+from graphdiff.leaf import leaf
+from graphdiff.tensor import Tensor
 
 _LARGE = 1 << 12  # elements; a larger result is only kept if it is no larger than its operands
 
