@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import graphdiff as gd
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.ops.common import located
@@ -176,12 +178,19 @@ def binary_cross_entropy(
         reduction: "mean" over all elements, "sum" or "none" (one loss per element).
 
     Raises:
-        ShapeError: another shape. ArgumentError: an unknown reduction.
+        ShapeError: another shape, or weights that make more of it. ArgumentError: an unknown reduction.
     """
     check_reduction("binary_cross_entropy", reduction)
     x, t = alike("binary_cross_entropy", logits, targets)
     weight = 1.0 if pos_weight is None else gd.cast(pos_weight, x.dtype)
-    return reduced(binary_entropy(x, t, weight), reduction)
+    losses = binary_entropy(x, t, weight)
+    if losses.shape != x.shape:
+        error = ShapeError(
+            f"pos_weight of shape {np.shape(pos_weight)} does not fit logits of shape {x.shape}",
+            fix="give one number, one per label, or one per logit",
+        )
+        raise located(error, "binary_cross_entropy", x)
+    return reduced(losses, reduction)
 
 
 def kl_divergence(log_probabilities: Any, targets: Any, *, reduction: str = "mean") -> gd.Tensor:
@@ -190,8 +199,8 @@ def kl_divergence(log_probabilities: Any, targets: Any, *, reduction: str = "mea
     Args:
         log_probabilities: (…, classes), floating: ln p, as :func:`graphdiff.log_softmax` gives it.
         targets: of the same shape: the probabilities t. Where one is 0, so is its term.
-        reduction: "mean" over the distributions (torch's "batchmean"), "sum", or "none" (one divergence
-            per distribution).
+        reduction: "mean" over the distributions (of (n, classes) torch's "batchmean"), "sum", or
+            "none" (one divergence per distribution).
 
     Raises:
         ShapeError: another shape. ArgumentError: an unknown reduction.

@@ -89,16 +89,31 @@ def _convolution(rank):
         x = s.array((s.integer(1, 2), 2 * groups, *(6, 5)[:rank]))
         return layer, getattr(nn, f"Conv{rank}d")(*sizes, **F64), x
 
+    return draw
+
 
 _convolution(1)
-_convolution(2)
+_square = _convolution(2)
+
+
+@sample("Conv2d")
+def conv2d(s):
+    """Windows, strides, paddings and dilations alike along both axes, or not."""
+    if s.boolean():
+        return _square(s)
+    each = [tuple(s.integer(low, high) for _ in range(2)) for low, high in ((1, 3), (1, 3), (0, 2), (1, 2))]
+    groups = s.choice([1, 3])
+    sizes = (3, 6, *each, groups, s.boolean())
+    layer = gd.layers.Conv2d(*sizes, rounding="floor", dtype="float64", seed=1)
+    return layer, nn.Conv2d(*sizes, **F64), s.array((s.integer(1, 2), 3, 6, 7))
 
 
 @sample("ConvTranspose2d")
 def conv_transpose(s):
-    groups, stride = s.choice([1, 2]), s.choice([1, 2])
-    extra = s.integer(0, stride - 1)
-    sizes = (2 * groups, 3 * groups, (3, 2), stride, (1, 0), extra, groups, s.boolean())
+    groups, stride = s.choice([1, 2]), s.choice([1, 2, (3, 1)])
+    dilation = s.choice([1, 2, (1, 3)])
+    extra = s.choice([0, 1 if stride == 2 or dilation == 2 else (2, 0) if stride == (3, 1) else 0])
+    sizes = (2 * groups, 3 * groups, (3, 2), stride, (1, 0), extra, groups, s.boolean(), dilation)
     layer = gd.layers.ConvTranspose2d(*sizes, dtype="float64", seed=1)
     return layer, nn.ConvTranspose2d(*sizes, **F64), s.array((s.integer(1, 2), 2 * groups, 3, 4))
 
@@ -174,7 +189,7 @@ def _fitting(s):
 
 _pooled("MaxPool2d", _fitting, _max_pool)
 _pooled("AvgPool2d", _fitting, _avg_pool)
-_pooled("AdaptiveAvgPool2d", lambda s: (s.choice([1, (2, 3), (6, 5), (4, 1)]),))
+_pooled("AdaptiveAvgPool2d", lambda s: (s.choice([1, (2, 3), (6, 5), (4, 1), (7, 9)]),))
 
 
 @sample("GlobalAvgPool2d")
@@ -218,15 +233,21 @@ def sequential(s):
 
 
 class Around(nn.Module):
-    def __init__(self, body):
+    def __init__(self, body, shortcut=None, activation=torch.relu):
         super().__init__()
-        self.body = body
+        self.body, self.shortcut, self.activation = body, shortcut or nn.Identity(), activation
 
     def forward(self, x):
-        return torch.relu(self.body(x) + x)
+        return self.activation(self.body(x) + self.shortcut(x))
 
 
 @sample("Residual")
 def residual(s):
-    body = gd.layers.Linear(3, 3, dtype="float64", seed=s.integer(0, 3))
-    return gd.layers.Residual(body), Around(nn.Linear(3, 3, **F64)), s.array((s.integer(1, 3), 3))
+    body, x = gd.layers.Linear(3, 3, dtype="float64", seed=s.integer(0, 3)), s.array((s.integer(1, 3), 3))
+    if s.boolean():
+        return gd.layers.Residual(body), Around(nn.Linear(3, 3, **F64)), x
+    shortcut, activation = gd.layers.Linear(3, 3, False, dtype="float64"), s.choice([None, gd.tanh])
+    theirs = Around(
+        nn.Linear(3, 3, **F64), nn.Linear(3, 3, False, **F64), torch.tanh if activation else lambda x: x
+    )
+    return gd.layers.Residual(body, shortcut, activation), theirs, x

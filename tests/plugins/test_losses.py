@@ -182,6 +182,8 @@ def test_options_that_make_no_sense_are_answered():
         ce(x, x, ignore_index=0)
     with pytest.raises(ShapeError, match=r"class weights of shape \(2,\)"):
         ce(x, [0, 1], class_weights=[1.0, 2.0])
+    with pytest.raises(ShapeError, match=r"pos_weight of shape \(4, 1\) does not fit logits of shape \(4,\)"):
+        gd.losses.binary_cross_entropy(np.zeros(4), np.zeros(4), pos_weight=np.ones((4, 1)))
     with pytest.raises(ArgumentError, match="delta=0"):
         gd.losses.huber([1.0], [0.0], delta=0)
 
