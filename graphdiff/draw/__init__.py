@@ -40,7 +40,7 @@ def draw(
     *,
     gradients: Backward | None = None,
     style: str = "auto",
-    show: Show = "forward",
+    show: Show = "auto",
     title: str = "",
     fold: Names = (),
     unfold: bool | Names = (),
@@ -61,8 +61,10 @@ def draw(
             box "× 35" with a colour for each. ``"auto"`` takes the first for up to 40 operations on tensors
             of up to 4 elements, the second for up to 12 layers. Plugins bring others.
         show: ``"forward"``, the graph that was differentiated; ``"backward"``, the operations that computed
-            the gradients, with the forward values that they use; ``"both"``, one beside the other. The
-            last two need a record.
+            the gradients, with the forward values that they use; ``"both"``, one beside the other, in panels
+            whose rows are layers; ``"update"``, what an optimizer does. Of a tensor, backward operations need
+            a record. ``"auto"`` is all of a graph, such as that of a whole training step, and the forward
+            pass of anything else.
         title: a heading.
         fold: scopes to draw as one box each: names as pictures show them, paths or glob patterns
             (``"layer1"``, ``"layer3.*"``).

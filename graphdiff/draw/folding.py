@@ -31,6 +31,7 @@ class Group:
         instances: where the box stands for equal pieces, the operations of each of them.
         last: the scope of the last piece.
         beside: the pieces stand side by side; else each takes what the one before it gives.
+        of: the first operation of the group of the forward pass that it belongs to, for one of a later stage.
     """
 
     scope: Scope
@@ -39,6 +40,7 @@ class Group:
     instances: tuple[tuple[int, ...], ...] = ()
     last: Scope = ()
     beside: bool = False
+    of: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,13 @@ Simplify = Callable[[Subject, Sequence[Group]], Sequence[Group]]
 
 
 def fold(subject: Subject, folding: Folding, simplify: Simplify = lambda _, groups: groups) -> list[Group]:
-    """The operations in at most ``folding.room`` boxes (at least one), in topological order.
+    """The operations of the first stage in at most ``folding.room`` boxes (at least one), in topological
+    order.
 
     The deepest scopes fold first; then stretches of operations without a scope; then whatever is
     neighboured in the order of computation. ``simplify`` makes fewer of the boxes of each attempt.
     """
-    operations = [i for i, item in enumerate(subject.items) if item.node.primitive is not None]
+    operations = subject.first_operations
     scopes = {i: parts(subject.items[i].node.scope) for i in operations}
     found = _at_some_depth(subject, operations, scopes, folding, simplify)
     scoped = any(scopes.values()) or len(operations) <= folding.room
@@ -184,7 +187,7 @@ def acyclic(
 ) -> list[tuple[int, ...]]:
     """Operations by key, without cycles between groups; those in one are split, at last into single ones."""
     owner: dict[int, Hashable] = {i: key(i) for i in operations}
-    for split in (_visits, lambda subject, members: [(i,) for i in members]):
+    for split in (connected, lambda subject, members: [(i,) for i in members]):
         caught = tangled(subject, owner)
         if not caught:
             break
@@ -202,7 +205,7 @@ def _members(owner: Mapping[int, Hashable]) -> dict[Hashable, list[int]]:
     return found
 
 
-def _visits(subject: Subject, members: Sequence[int]) -> list[tuple[int, ...]]:
+def connected(subject: Subject, members: Sequence[int]) -> list[tuple[int, ...]]:
     """The members in connected pieces: what one visit to a scope computed hangs together."""
     piece = {i: i for i in members}
 

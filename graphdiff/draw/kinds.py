@@ -35,7 +35,7 @@ def _name(i: int, items: Sequence[Item]) -> str:
     """The primitive's name; a product with a matrix of its own is linear."""
     primitive = items[i].node.primitive
     assert primitive is not None
-    weighted = any(_is_parameter(items[k]) for k in items[i].inputs)
+    weighted = items[i].stage == "forward" and any(_is_parameter(items[k]) for k in items[i].inputs)
     return "linear" if primitive.name == "matmul" and weighted else primitive.name
 
 

@@ -19,12 +19,14 @@ from graphdiff.draw.kinds import counted, kinds, listing
 from graphdiff.draw.links import Flow, flows
 from graphdiff.draw.rolling import rolled
 from graphdiff.draw.scopes import parts
-from graphdiff.draw.subject import Array, Item, Subject
+from graphdiff.draw.subject import Array, Item, Stage, Subject, values_of
 from graphdiff.draw.tidying import tidied
+from graphdiff.draw.twins import stages_of, twins
 
 _MOST_ENDS = 12  # inputs, or results, shown one by one
 _LONGEST_STRIP = 40
 TITLE_LENGTH = 28
+_MARKS = {"backward": "∂", "update": "Δ"}
 _MOST_TOLD = 6  # operations without a scope that are told by their kinds
 
 Fill = Literal["plain", "input", "result", "backward", "update"]
@@ -79,6 +81,8 @@ class Box:
         gradient: the size of the gradient of its parameters, if it has any.
         repeat: where it stands for several equal pieces.
         rows, color: what its layer says of itself.
+        stage: the part of a training step that it belongs to.
+        beside: the id of the box of the forward pass that it belongs to, for one of a later stage.
     """
 
     id: str
@@ -94,6 +98,8 @@ class Box:
     repeat: Repeat | None = None
     rows: tuple[str, ...] = ()
     color: str = ""
+    stage: Stage = "forward"
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,8 @@ class Overview:
     boxes: list[Box] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
+    stages: Sequence[Stage] = ("forward",)
+    """The parts of a training step that are shown, each in a panel of its own where there are several."""
 
 
 def overview_of(subject: Subject, folding: Folding, roll: bool = True) -> Overview:
@@ -149,17 +157,19 @@ class _Builder:
     def __init__(self, subject: Subject, folding: Folding, roll: bool) -> None:
         self.subject = subject
         self.items = subject.items
-        self.overview = Overview(subject)
-        self.forward = subject.show == "forward"
+        self.overview = Overview(subject, stages=stages_of(subject))
+        self.panels = len(self.overview.stages) > 1
+        self.forward = subject.show == "forward" and not self.panels
         self.home: dict[int, str] = {}
         self.data = self._fed()
         leaves = [i for i in range(len(self.items)) if self._is_shown_leaf(i)]
         self.names = self._names(leaves)
         room = folding.room - min(len(subject.outputs), _MOST_ENDS)
         many = len(leaves) > _MOST_ENDS
-        room = max(1, room // 2 if many else room - len(leaves))
+        room = max(1, (room // 2 if many else room - len(leaves)) // max(1, len(self.overview.stages)))
         folding = replace(folding, room=room, page=min(folding.page, room))
         self.groups = fold(subject, folding, *[rolled] * roll)
+        self.groups += twins(subject, self.groups)
         self.leaves = self._bundles(leaves, many)
 
     def build(self) -> Overview:
@@ -169,6 +179,7 @@ class _Builder:
         self.results = self._results()
         for number, group in enumerate(self.groups):
             self.overview.boxes.append(self._box(f"b{number}", group))
+        self.place = {box.id: (box.stage, box.beside or box.id) for box in self.overview.boxes}
         self._add_links()
         self._add_results()
         self.overview.facts = self._facts()
@@ -179,6 +190,9 @@ class _Builder:
     def _is_shown_leaf(self, i: int) -> bool:
         """Inputs, and constants that look like data: named ones, and arrays that are no module's own."""
         node = self.items[i].node
+        users = [self.items[user].stage for user, _ in self.subject.users[i]]
+        if self.panels and users and set(users) == {"update"}:
+            return False  # what the optimizer keeps
         if node.primitive is not None or node.role == "parameter":
             return node.primitive is None and i in {k for k, _ in self.subject.outputs}
         return node.role != "constant" or bool(node.name) or i in self.data
@@ -238,7 +252,9 @@ class _Builder:
             self.home.update(dict.fromkeys(members, f"n{members[0]}"))
             fill: Fill = "backward" if items[0].backward else "input"
             tooltip = f"{title}: {words.spec(items[0].node.spec)}" if len(members) == 1 else title
-            self.overview.boxes.append(Box(f"n{members[0]}", (), title, kind, tooltip, fill, members=members))
+            stage: Stage = "backward" if fill == "backward" else "forward"
+            box = Box(f"n{members[0]}", (), title, kind, tooltip, fill, members=members, stage=stage)
+            self.overview.boxes.append(box)
 
     # Boxes
 
@@ -246,7 +262,14 @@ class _Builder:
         items = [self.items[i] for i in group.members]
         names = [item.node.primitive.name for item in items if item.node.primitive]
         parameters = self._parameters(group.members)
-        if items[0].stage != "forward" and self.subject.show == "both":  # they are the forward boxes'
+        stage = items[0].stage
+        gradient = (
+            self._norm([p.gradient for p in parameters])
+            if parameters and self.forward and stage == "forward"
+            else None
+        )
+        if self.panels and stage != "forward":  # the parameters are the forward box's
+            gradient = self._gradient_beside(group) if stage == "backward" else None
             parameters = []
         title, kind = self._title(group, items, names)
         fill = self._fill(items)
@@ -262,11 +285,25 @@ class _Builder:
             _tooltip(group, items, names),
             fill,
             sum(p.node.spec.size for p in parameters),
-            self._norm([p.gradient for p in parameters]) if parameters and self.forward else None,
+            gradient,
             ".".join(group.scope),
             group.members,
             self._repeat(group) if group.instances else None,
+            stage,
+            "" if group.of is None else self.home[group.of],
         )
+
+    def _gradient_beside(self, group: Group) -> Norm | None:
+        """The size of the gradient that a box of the backward pass gives to the parameters beside it."""
+        of = next((g for g in self.groups if group.of is not None and g.members[0] == group.of), None)
+        parameters = self._parameters(of.members) if of else []
+        if not parameters or self.subject.record is None:
+            return None
+        record = self.subject.record
+        found = [
+            values_of(record[p.tensor]) for p in parameters if p.tensor is not None and p.tensor in record
+        ]
+        return self._norm(found)
 
     def _fill(self, items: Sequence[Item]) -> Fill:
         stages = {item.stage for item in items}
@@ -274,12 +311,14 @@ class _Builder:
 
     def _title(self, group: Group, items: Sequence[Item], names: Sequence[str]) -> tuple[str, str]:
         piece = group.instances[0] if group.instances else group.members
+        if group.of is not None:
+            of = next(box for box in self.overview.boxes if box.id == self.home[group.of])
+            return f"{_MARKS[items[0].stage]} {of.title}", kinds(piece, self.items)
         if group.scope:
-            mark = "∂ " if items[0].backward and not self.forward else ""
             name = group.scope[-1]
             if group.last and group.last != group.scope:
                 name = f"{name} … {group.last[-1]}"
-            return mark + name, kinds(piece, self.items)
+            return name, kinds(piece, self.items)
         if len(piece) > 1:
             return self._untitled(group, piece)
         node = items[0].node
@@ -364,17 +403,23 @@ class _Builder:
     def _is_used_elsewhere(self, group: Group) -> bool:
         """Whether more than the last value of a group leaves it."""
         inside = set(group.members)
-        return any(user not in inside for i in group.members[:-1] for user, _ in self.subject.users[i])
+        users = (user for i in group.members[:-1] for user, _ in self.subject.users[i])
+        return any(user not in inside and self.items[user].stage == "forward" for user in users)
 
     def _result_title(self, i: int, label: str) -> str:
         item = self.items[i]
         if item.node.name or item.stage != "forward" or item.node.primitive is None:
             return label
-        loss = self.subject.record is not None and item.node.spec.size == 1
-        return "loss" if loss else "output" if len(self.subject.outputs) == 1 else label
+        differentiated = self.subject.record is not None or "backward" in self.overview.stages
+        alone = sum(self.items[k].stage == "forward" for k, _ in self.subject.outputs) == 1
+        return "loss" if differentiated and item.node.spec.size == 1 else "output" if alone else label
 
     def _add_results(self) -> None:
-        others = [(i, label) for i, label in self.subject.outputs if i not in self.results]
+        others = [
+            (i, label)
+            for i, label in self.subject.outputs
+            if i not in self.results and not (self.panels and self.items[i].stage != "forward")
+        ]
         if len(others) > _MOST_ENDS:
             kind = listing([label for _, label in others])
             self.overview.boxes.append(Box("out", (), f"{len(others):,} results", kind, "results", "result"))
@@ -395,7 +440,26 @@ class _Builder:
     def _add_links(self) -> None:
         bundles = {f"n{members[0]}" for members in self.leaves if len(members) > 1}
         found, self.hidden = flows(self.subject, self.home, bundles)
-        self.overview.links += [self._link(flow) for flow in found]
+        self.overview.links += [self._link(flow) for flow in found if self._is_drawn(flow)]
+        self.overview.links = self._once(self.overview.links)
+
+    def _once(self, links: Sequence[Link]) -> list[Link]:
+        """Links, those from panel to panel once for each two boxes."""
+        if not self.panels:
+            return list(links)
+        stage = {id: stage for id, (stage, _) in self.place.items()}
+        keys = [
+            (link.tail, link.head, link.tensors if stage[link.tail] == stage[link.head] else ())
+            for link in links
+        ]
+        return list(dict(zip(keys, links, strict=True)).values())
+
+    def _is_drawn(self, flow: Flow) -> bool:
+        """Whether a flow stays in its panel, or goes from a box to the one beside it."""
+        if not self.panels:
+            return True
+        (tail, row), (head, other) = (self.place[id] for id in (flow.tail, flow.head))
+        return (tail == head != "update") or (tail != head and row == other)
 
     def _link(self, flow: Flow) -> Link:
         tensors = flow.tensors
@@ -406,6 +470,8 @@ class _Builder:
         if self.subject.record is not None and self.forward and first.node.role != "constant":
             gradient = self._norm([self._gradient(i, uses) for i, uses in tensors.items()])
         back = first.backward and not self.forward
+        if back and self.panels and self.subject.record is not None:
+            gradient = self._norm([self.items[i].value for i in tensors])
         return Link(flow.tail, flow.head, text, gradient, back, tensors=tuple(tensors))
 
     def _gradient(self, i: int, uses: Sequence[tuple[int, int]]) -> Array | None:
@@ -434,7 +500,7 @@ class _Builder:
         if subject.operations != len(self.groups):
             operations = words.plural(subject.operations, "operation")
             facts.append(f"{operations} shown as {words.plural(len(self.groups), 'box')}")
-        if subject.record is None and parameters:
+        if subject.record is None and parameters and not self.panels:
             facts.append("no backward yet")
         if self.hidden:
             facts.append(f"{words.plural(self.hidden, 'arrow')} that others imply not drawn")

@@ -35,19 +35,28 @@ _STRIP = 150  # the width of a strip in points
 
 def modules_dot(overview: Overview, title: str = "") -> str:
     """The overview as DOT text."""
-    dot = markup.digraph(_GRAPH, _NODE, _EDGE)
+    panels = len(overview.stages) > 1
+    dot = markup.digraph(_GRAPH | ({"newrank": "true"} if panels else {}), _NODE, _EDGE)
     _write_heading(dot, title, overview.facts)
     next_to = {(one.id, other.id) for one, other in itertools.pairwise(overview.boxes)}
+    stage = {box.id: box.stage if panels else "" for box in overview.boxes}
     skips = [
-        link for link in overview.links if _skips(link, overview) and (link.tail, link.head) not in next_to
+        link
+        for link in overview.links
+        if _skips(link, overview)
+        and (link.tail, link.head) not in next_to
+        and stage[link.tail] == stage[link.head]
     ]
     for link in skips:  # what is written first comes to stand on the left, where no other label is in its way
-        _write_link(dot, link)
+        _write_link(dot, link, upwards=panels)
     _write_boxes(dot, overview)
     for link in overview.links:
         if link not in skips:
-            _write_link(dot, link, straight=(link.tail, link.head) in next_to)
-    if overview.subject.record is not None and overview.subject.show == "forward":
+            straight = (link.tail, link.head) in next_to
+            _write_link(dot, link, straight, stage[link.tail] != stage[link.head], panels)
+    if panels:
+        _write_rows(dot, overview)
+    if overview.subject.record is not None and any(link.gradient for link in overview.links):
         _write_legend(dot, overview)
     return str(dot.source)
 
@@ -66,14 +75,32 @@ def _write_heading(dot: graphviz.Digraph, title: str, facts: list[str]) -> None:
 
 def _write_boxes(dot: graphviz.Digraph, overview: Overview) -> None:
     clusters: dict[tuple[str, ...], graphviz.Digraph] = {(): dot}
+    panels = len(overview.stages) > 1
     for box in overview.boxes:
-        for n in range(1, len(box.around) + 1):
-            if box.around[:n] not in clusters:
-                clusters[box.around[:n]] = _cluster(len(clusters), box.around[:n])
-        clusters[box.around].node(box.id, label=_table(box), tooltip=markup.tip(box.tooltip), id=box.id)
+        path = (box.stage, *box.around) if panels else box.around
+        for n in range(1, len(path) + 1):
+            if path[:n] not in clusters:
+                panel = panels and n == 1
+                clusters[path[:n]] = (_panel if panel else _cluster)(len(clusters), path[:n])
+        clusters[path].node(box.id, label=_table(box), tooltip=markup.tip(box.tooltip), id=box.id)
     for path in sorted(clusters, key=len, reverse=True):
         if path:
             clusters[path[:-1]].subgraph(clusters[path])
+
+
+def _panel(number: int, path: tuple[str, ...]) -> graphviz.Digraph:
+    """The frame around a part of a training step."""
+    return markup.cluster(
+        str(number),
+        id=f"s{number}",
+        label=markup.label(f"<B>{markup.escape(path[0])}</B>"),
+        labeljust="c",
+        fontsize="13",
+        fontcolor=palette.TITLE,
+        style="rounded",
+        color=palette.NEUTRAL,
+        margin="14",
+    )
 
 
 def _cluster(number: int, path: tuple[str, ...]) -> graphviz.Digraph:
@@ -92,6 +119,8 @@ def _cluster(number: int, path: tuple[str, ...]) -> graphviz.Digraph:
 
 def _table(box: Box) -> str:
     rows = [_title_row(box)]
+    if box.gradient and not box.parameters:
+        rows.append(markup.row(markup.cell(), markup.cell(_chips(box.gradient), ALIGN="RIGHT")))
     if box.parameters:
         told = f"{words.count(box.parameters)} params"
         if box.repeat and box.repeat.weights:
@@ -167,7 +196,9 @@ def _chip(gradient: Norm, prefix: str = "") -> str:
     return markup.cell(text, BGCOLOR=fill)
 
 
-def _write_link(dot: graphviz.Digraph, link: Link, straight: bool = False) -> None:
+def _write_link(
+    dot: graphviz.Digraph, link: Link, straight: bool = False, across: bool = False, upwards: bool = False
+) -> None:
     ahead = palette.GRADIENT if link.backward else palette.VALUE
     cells = []
     if link.text:
@@ -182,9 +213,15 @@ def _write_link(dot: graphviz.Digraph, link: Link, straight: bool = False) -> No
     label = markup.label(_beside(cells)) if cells else None
     if straight:
         flows["weight"] = "8"
+    ends = link.tail, link.head
+    if across:
+        flows |= {"constraint": "false", "style": "dashed"}
+        label = None
+    elif link.backward and upwards:  # so that a row is a layer in every panel
+        ends = link.head, link.tail
+        flows["dir"] = "back"
     dot.edge(
-        link.tail,
-        link.head,
+        *ends,
         label=label,
         tooltip=markup.tip(link.text),
         labeltooltip=" ",
@@ -197,6 +234,19 @@ def _skips(link: Link, overview: Overview) -> bool:
     """Whether a link leads around boxes that lie between its ends, as a residual connection does."""
     branches = sum(other.tail == link.tail for other in overview.links) > 1
     return branches and sum(other.head == link.head for other in overview.links) > 1
+
+
+def _write_rows(dot: graphviz.Digraph, overview: Overview) -> None:
+    """Each box of a later stage in the row of the forward box that it belongs to."""
+    rows: dict[str, list[str]] = {}
+    for box in overview.boxes:
+        if box.beside:
+            rows.setdefault(box.beside, [box.beside]).append(box.id)
+    for ids in rows.values():
+        row = markup.same_rank()
+        for one, next in itertools.pairwise(ids):
+            row.edge(one, next)
+        dot.subgraph(row)
 
 
 def _beside(cells: list[str]) -> str:

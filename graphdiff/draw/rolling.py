@@ -13,18 +13,19 @@ from functools import partial
 
 import numpy as np
 
-from graphdiff.draw.folding import Group, tangled
+from graphdiff.draw.folding import Group, connected, tangled
 from graphdiff.draw.subject import Item, Subject
 
 _MOST_FUSED = 6
 _LONGEST_PERIOD = 24
+_MOST_LOOSE = 8  # operations outside all scopes that stay apart
 _PLACED = {"slice", "take"}
 _LEAST_REPEATS = 3  # of operations that no scope holds together
 
 
 def rolled(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
     """The groups with layers and activations together, and with repeats as one group each."""
-    for roll in (_visits, partial(_periods, loose=True), _fused, _chains, _rows, _periods, _rows):
+    for roll in (_visits, partial(_periods, loose=True), _fused, _chains, _rows, _periods, _rows, _gathered):
         groups = _untangled(subject, groups, roll(subject, groups))
     return groups
 
@@ -320,3 +321,14 @@ def _together(groups: Sequence[Group]) -> Group:
     members = tuple(i for group in groups for i in group.members)
     instances = tuple(group.members for group in groups)
     return replace(first, members=members, instances=instances, last=last.scope)
+
+
+def _gathered(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
+    """What is computed outside all scopes, such as a loss that was taken apart, in one group where it hangs
+    together and is much."""
+    loose = {i for g in groups if not g.scope and not g.around and not g.instances for i in g.members}
+    if all(not group.scope for group in groups):
+        return groups
+    pieces = [piece for piece in connected(subject, sorted(loose)) if len(piece) > _MOST_LOOSE]
+    held = {i for piece in pieces for i in piece}
+    return [*(g for g in groups if g.members[0] not in held), *(Group((), (), piece) for piece in pieces)]

@@ -20,8 +20,9 @@ from graphdiff.errors import ArgumentError, GradientError
 from graphdiff.graph import Graph, Node
 from graphdiff.tensor import Tensor
 
-Show = Literal["forward", "backward", "both"]
+Show = Literal["auto", "forward", "backward", "update", "both"]
 Stage = Literal["forward", "backward", "update"]
+STAGES: tuple[Stage, ...] = ("forward", "backward", "update")
 Array = np.ndarray[Any, Any]
 UNNAMED = "f"
 
@@ -149,6 +150,15 @@ class Subject:
             for n, i in enumerate(alike, 1):
                 found[i] = name if len(alike) == 1 else f"{name}{n}"
         return found
+
+    @cached_property
+    def first_operations(self) -> Sequence[int]:
+        """The operations of the earliest stage that there is."""
+        found: dict[Stage, list[int]] = {stage: [] for stage in STAGES}
+        for i, item in enumerate(self.items):
+            if item.node.primitive is not None:
+                found[item.stage].append(i)
+        return next(filter(None, found.values()), [])
 
     @property
     def operations(self) -> int:

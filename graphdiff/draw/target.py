@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import get_args
 
 from graphdiff.autodiff import Backward
 from graphdiff.autodiff.walk import ancestors, graph_of
@@ -31,9 +33,15 @@ def subject_of(target: Tensor | Backward | Graph, gradients: Backward | None, sh
         if gradients is not None and gradients is not target:
             raise ArgumentError("two records of a backward pass", fix="give one: draw(back)")
         gradients, target = target, target.output
-    if show not in ("forward", "backward", "both"):
-        raise ArgumentError(f"show={show!r} is unknown", fix="use 'forward', 'backward' or 'both'")
-    if show != "forward":
+    if show not in get_args(Show):
+        raise ArgumentError(
+            f"show={show!r} is unknown", fix=f"use one of {', '.join(map(repr, get_args(Show)))}"
+        )
+    if isinstance(target, Graph) and gradients is None:
+        return _of_graph(_part(target, show), None)
+    if show not in ("auto", "forward"):
+        if show == "update":
+            raise ArgumentError("the update is part of a whole step's graph", fix="draw(step.graph)")
         if gradients is None:
             raise ArgumentError(
                 "there is no backward pass to show", fix="back = f.backward(), then draw(back, show=...)"
@@ -61,6 +69,42 @@ def _of_graph(graph: Graph, record: Backward | None) -> Subject:
         known = {i: t for i, t in graph.constants.items() if graph[i].role == "constant"}
         return of_nodes(graph, known, None, _derivatives(graph))
     return of_nodes(graph, {node.id: record.tensor(node.id) for node in graph}, record)
+
+
+def _part(graph: Graph, show: Show) -> Graph:
+    """One stage of a graph; what it takes from the others becomes leaves."""
+    if show in ("auto", "both"):
+        return graph
+    own = {node.id for node in graph if node.primitive is not None and node.role == show}
+    if not own:
+        there = sorted({node.role for node in graph if node.primitive is not None})
+        raise ArgumentError(f"this graph has no {show} operations", fix=f"it has {', '.join(there)}")
+    used = {i for node in graph if node.id in own for i in node.inputs}
+    nodes = [
+        node if node.id in own or node.primitive is None else _as_leaf(graph, node)
+        for node in graph
+        if node.id in own | used
+    ]
+    if show == "update":
+        nodes = _by_parameter(nodes)
+    outputs = [i for i in graph.outputs if i in own]
+    ends = outputs or [i for i in own if not own.intersection(user for user, _ in graph.users(i))]
+    kept = {node.id for node in nodes}
+    return Graph(nodes, tuple(ends), {i: t for i, t in graph.constants.items() if i in kept})
+
+
+def _by_parameter(nodes: Sequence[Node]) -> list[Node]:
+    """The update in the scopes of the parameters that it changes, which optimizers do not record."""
+    scope: dict[int, str] = {}
+    for node in nodes:
+        path = node.name.partition("/")[0]
+        found = [path] if path else [scope[i] for i in node.inputs if scope[i]]
+        scope[node.id] = found[0] if found else ""
+    return [node if node.primitive is None else replace(node, scope=scope[node.id]) for node in nodes]
+
+
+def _as_leaf(graph: Graph, node: Node) -> Node:
+    return replace(node, primitive=None, inputs=(), name=_expression(graph, node))
 
 
 def _derivatives(graph: Graph) -> list[tuple[int, str]] | None:
@@ -137,7 +181,7 @@ def _cut(graph: Graph, forward: set[int], _: int) -> Graph:
         if node.id not in forward:
             nodes.append(node)
         elif node.id in used:
-            nodes.append(replace(node, primitive=None, inputs=(), name=_expression(graph, node)))
+            nodes.append(_as_leaf(graph, node))
     return Graph(nodes, graph.outputs[1:], graph.constants)
 
 

@@ -13,7 +13,7 @@ VIEWS = {"transpose", "reshape", "broadcast_to", "cast", "identity"}
 
 def tidied(subject: Subject, views_of_parameters: bool = False) -> Subject:
     """The subject without reshapes that only add or drop axes of size 1, and without the copies that
-    derivative functions make of their arguments; a nameless view of a parameter may go too.
+    derivative functions make of their arguments; views of a parameter may go too.
 
     A value that nothing uses but such a reshape is shown in the shape with fewer axes.
     """
@@ -56,7 +56,7 @@ class _Tidying:
         if primitive.name == "identity":
             return item.node.name == operand.node.name
         if self.views_of_parameters and operand.node.role == "parameter" and operand.node.primitive is None:
-            return not item.node.name
+            return True
         before = self.subject.items[item.inputs[0]].node.spec.shape
         same = _long_axes(before) == _long_axes(item.node.spec.shape)
         return primitive.name == "reshape" and same and (not item.node.name or self._takes_over(item))

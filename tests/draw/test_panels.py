@@ -1,0 +1,112 @@
+"""Forward, backward and update beside each other: a row is a layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from draw.reading import edges, labels
+
+import graphdiff as gd
+from graphdiff.draw import draw
+from graphdiff.draw.modules import Box, Overview
+from graphdiff.errors import ArgumentError
+
+
+@pytest.fixture
+def net() -> gd.Module:
+    layers = gd.layers
+    return layers.Sequential(first=layers.Linear(8, 6), act=layers.ReLU(), last=layers.Linear(6, 3))
+
+
+@pytest.fixture
+def step(net: gd.Module) -> gd.Graph:
+    """The compiled graph of a training step."""
+    optimizer = gd.optimizers.SGD(lr=0.1, momentum=0.9)
+
+    @gd.compile
+    def step(x: gd.Tensor, y: gd.Tensor) -> gd.Tensor:
+        loss = gd.losses.softmax_cross_entropy(net(x), y)
+        optimizer.step(net, loss.backward())
+        return loss
+
+    step(np.ones((4, 8), "float32"), np.arange(4) % 3)
+    return step.graph
+
+
+def view_of(target: object, **options: object) -> Overview:
+    view = draw(target, **options).view
+    assert isinstance(view, Overview)
+    return view
+
+
+def titles(view: Overview, stage: str) -> dict[str, Box]:
+    return {box.title: box for box in view.boxes if box.stage == stage}
+
+
+def test_a_whole_step_has_a_panel_for_each_part(step: gd.Graph) -> None:
+    view = view_of(step)
+    assert view.stages == ["forward", "backward", "update"]
+    forward = titles(view, "forward")
+    assert list(forward) == ["input1", "input2", "first", "last", "loss"]
+    assert list(titles(view, "backward")) == ["∂ loss", "∂ last", "∂ first"]
+    assert set(titles(view, "update")) == {"optimizer", "Δ first", "Δ last"}
+    for stage, mark in (("backward", "∂"), ("update", "Δ")):
+        for title, box in titles(view, stage).items():
+            if title != "optimizer":
+                assert box.beside == forward[title.removeprefix(f"{mark} ")].id
+    operations = [i for box in view.boxes for i in box.members if view.subject.items[i].node.primitive]
+    assert len(operations) == len(set(operations)) == view.subject.operations - view.subject.folded
+
+
+def test_rows_are_layers_and_the_backward_pass_leads_upwards(step: gd.Graph) -> None:
+    view, dot = view_of(step), draw(step).dot
+    assert all(f"<B>{stage}</B>" in dot for stage in view.stages)
+    box = {**titles(view, "forward"), **titles(view, "backward"), **titles(view, "update")}
+    drawn = edges(dot)
+    assert (box["∂ first"].id, box["∂ last"].id) in drawn  # written downwards, its head at the start
+    assert f"{box['∂ first'].id} -> {box['Δ first'].id} [" in dot
+    assert (box["∂ last"].id, box["Δ first"].id) not in drawn
+    assert any(link.tail == box["∂ last"].id and link.head == box["∂ first"].id for link in view.links)
+
+
+def test_a_record_is_drawn_with_its_backward_pass_and_norms(net: gd.Module) -> None:
+    x = np.random.default_rng(0).standard_normal((4, 8)).astype("float32")
+    back = gd.losses.softmax_cross_entropy(net(x), np.arange(4) % 3).backward()
+    view = view_of(back, show="both", style="overview")
+    backward = titles(view, "backward")
+    for name in ("first", "last"):
+        own = [p for p in back.wanted if p.name.startswith(name)]
+        norm = backward[f"∂ {name}"].gradient
+        assert norm is not None
+        expected = np.sqrt(sum(np.sum(back[p].numpy() ** 2) for p in own))
+        assert norm.value == pytest.approx(expected, rel=1e-5)
+        assert backward[f"∂ {name}"].parameters == 0
+    assert all(link.gradient is None for link in view.links if not link.backward)
+    assert "‖∇W‖" in labels(draw(back, show="both", style="overview").dot)[backward["∂ first"].id]
+
+
+@pytest.mark.parametrize("stage", ["forward", "backward", "update"])
+def test_one_part_of_a_step(step: gd.Graph, stage: str) -> None:
+    view = view_of(step, show=stage, style="overview")
+    assert view.stages == [stage]
+    own = {node.id for node in step if node.role == stage and node.primitive}
+    members = {view.subject.items[i].node.id for box in view.boxes for i in box.members}
+    operations = {view.subject.items[i].node.id for i in view.subject.first_operations}
+    assert operations <= own
+    assert operations <= members
+
+
+def test_the_update_is_grouped_by_parameter(step: gd.Graph) -> None:
+    boxes = view_of(step, show="update", style="overview").boxes
+    assert {(*box.around, box.title) for box in boxes} >= {("first", "weight"), ("last", "bias")}
+
+
+def test_a_part_that_is_not_there_is_said_so(step: gd.Graph, net: gd.Module) -> None:
+    f = gd.sum(net(np.ones((4, 8))))
+    graph = gd.make_graph(net, np.ones((4, 8)))
+    with pytest.raises(ArgumentError, match=r"no update operations.*\n.*it has forward"):
+        draw(graph, show="update")
+    with pytest.raises(ArgumentError, match="whole step"):
+        draw(f.backward(), show="update")
+    with pytest.raises(ArgumentError, match="'auto', 'forward', 'backward', 'update', 'both'"):
+        draw(step, show="sideways")
