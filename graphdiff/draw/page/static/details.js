@@ -2,7 +2,11 @@
 
 class Details {
   constructor(page) {
-    Object.assign(this, { page, graph: page.graph, section: byId("details") });
+    Object.assign(this, { page, section: byId("details") });
+  }
+
+  get graph() {
+    return this.page.graph;
   }
 
   clear() {

@@ -9,22 +9,53 @@ const KEYS = [
 
 class Page {
   constructor(data) {
-    this.graph = new Graph(data);
-    this.graph.recorded = data.nodes.some((node) => node.known && node.known !== "not yet");
+    this.data = data;
     this.stage = byId("stage");
-    this.chosen = [];
-    this.view = this.graph.kind === "circuit" ? new CircuitView(this.graph, byId("picture")) : new ModuleView(this.graph, byId("picture"));
-    document.documentElement.classList.add(this.graph.kind);
-    this.camera = new Camera(this.stage, this.view);
+    this.shown = this.viewOf(0);
+    this.camera = new Camera(this);
     this.details = new Details(this);
     this.trace = new Trace(this);
     this.search = new Search(this);
     this.steps = new Steps(this);
-    this.details.clear();
-    this.facts();
     this.legend();
     this.listen();
+    this.use(0);
+  }
+
+  // A view with its own graph: the first stands in the page, others come with their picture.
+  viewOf(number) {
+    const { svg: text, ...data } = this.data.views[number];
+    const graph = new Graph({ ...data, title: this.data.title });
+    const picture = text ? document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true) : byId("picture");
+    return { number, graph, view: graph.kind === "circuit" ? new CircuitView(graph, picture) : new ModuleView(graph, picture) };
+  }
+
+  get graph() {
+    return this.shown.graph;
+  }
+
+  get view() {
+    return this.shown.view;
+  }
+
+  use(number) {
+    if (number !== this.shown.number) {
+      const before = this.view.picture;
+      this.others = { ...this.others, [this.shown.number]: this.shown };
+      this.shown = this.others[number] ?? this.viewOf(number);
+      before.replaceWith(this.view.picture);
+    }
+    const { classList } = document.documentElement;
+    classList.toggle("circuit", this.graph.kind === "circuit");
+    classList.toggle("folds", Boolean(this.view.units) || this.data.views.length > 1);
+    this.chosen = [];
+    this.trace.nodes = null;
+    this.search.reset();
+    this.steps.reset();
+    this.details.clear();
+    this.facts();
     this.camera.fit();
+    this.mark();
   }
 
   say(words) {
@@ -115,7 +146,11 @@ class Page {
   }
 
   all(unfold) {
-    if (!this.view.units) return;
+    if (!this.view.units) {
+      const number = unfold ? this.data.views.length - 1 : 0;
+      if (number !== this.shown.number) this.use(number);
+      return this.say(unfold ? "Composites unfolded" : "Composites folded");
+    }
     const whole = unfold ? this.view.unfoldAll() : this.view.foldAll() ?? true;
     this.say(whole ? `Everything ${unfold ? "unfolded" : "folded"}` : `Unfolded as far as ${MOST_BOXES} boxes allow`);
     this.camera.fit();
@@ -161,6 +196,7 @@ class Page {
     if (this.camera.moved || event.target.closest("button")) return;
     const part = this.view.partOf(event.target);
     if (!part) return this.plain();
+    if (event.detail === 2 && this.unfolds(part)) return this.all(true);
     if (part.unit?.folds && (event.target.closest(".sign, .grip") || (!part.frame && event.detail === 2))) return this.toggle(part.unit);
     this.choosePart(part);
   }
@@ -241,8 +277,14 @@ class Page {
     return keys[event.key];
   }
 
+  // Whether a part is a composite that another view takes apart.
+  unfolds(part) {
+    return !this.view.units && this.data.views.length > 1 && part.nodes.some((i) => this.graph.nodes[i].composite);
+  }
+
   enter(part) {
-    if (part.unit?.folds) this.toggle(part.unit);
+    if (this.unfolds(part)) this.all(true);
+    else if (part.unit?.folds) this.toggle(part.unit);
     else this.choosePart(part);
   }
 
