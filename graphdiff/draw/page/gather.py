@@ -58,8 +58,8 @@ def _node(subject: Subject, i: int, item: Item) -> JSON:
         "gradient": statistics(item.gradient),
         "known": _state(item),
     }
-    if item.backward:
-        found["backward"] = True
+    if item.stage != "forward":
+        found["stage"] = item.stage
     if primitive is not None:
         found |= {
             "op": primitive.name,

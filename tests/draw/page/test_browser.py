@@ -18,7 +18,8 @@ from graphdiff.draw.page import page
 
 pytestmark = [needs_browser, needs_engine]
 
-LEFT, RIGHT, HOME, END, ENTER, ESCAPE = "\ue012", "\ue014", "\ue011", "\ue010", "\ue007", "\ue00c"
+LEFT, UP, RIGHT, DOWN = "\ue012", "\ue013", "\ue014", "\ue015"
+HOME, END, ENTER, ESCAPE = "\ue011", "\ue010", "\ue007", "\ue00c"
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +115,17 @@ def test_tab_reaches_the_tools_and_the_boxes(browser: Browser, pages: Pages) -> 
         )
     assert [name.split()[0] for name in seen[:5]] == ["Search", "play-steps", "Light", "Keys", "The"]
     assert seen[5:] == ["x, 3.00", "y, 4.00", "multiply, 12.00", "add, 15.00", "f, 15.00"]
+
+
+def test_arrows_lead_along_the_graph(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("lenet"))
+    browser.run("document.querySelector('.box').focus()")
+    seen = []
+    for key in (DOWN, DOWN, UP):
+        browser.press(key)
+        seen.append(browser.run("return document.activeElement.getAttribute('aria-label')").split(",")[0])
+    assert seen == ["features.0", "features.1", "features.0"]
+    assert browser.text("#details h2") == "0"
 
 
 def test_search_lists_marks_and_shows(browser: Browser, pages: Pages) -> None:

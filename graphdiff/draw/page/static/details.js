@@ -17,6 +17,19 @@ class Details {
     );
   }
 
+  // What flows along a link: the tensor, or each of several.
+  wire(uses) {
+    const { graph } = this;
+    const tensors = [...new Set(uses.map((use) => use.tensor))];
+    if (tensors.length === 1) return this.show({ nodes: tensors });
+    const rows = tensors.slice(0, 40).map((i) => {
+      const node = graph.nodes[i];
+      return html("tr", {}, html("td", {}, graph.label(i)), html("td", {}, node.shape), html("td", {}, node.gradient ? normText(node.gradient.norm) : "—"));
+    });
+    const head = html("tr", {}, html("th", {}, "tensor"), html("th", {}, "shape"), html("th", {}, "‖∇‖"));
+    this.section.replaceChildren(html("h2", {}, plural(tensors.length, "tensor")), html("table", {}, html("thead", {}, head), html("tbody", {}, ...rows)));
+  }
+
   show(part) {
     const scope = part.unit?.folds || part.unit?.operations.length > 1 && part.unit.kind !== "result";
     this.section.replaceChildren(...(scope ? this.scope(part.unit) : this.node(part.nodes[0])));

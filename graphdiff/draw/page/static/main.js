@@ -4,7 +4,7 @@ const KEYS = [
   ["/", "search"], ["s", "start or leave the steps"], ["← →", "previous or next step; else move the graph"], ["Space", "play or pause the steps"],
   ["Home End", "first or last step"], ["Enter", "fold or unfold the focused box"], ["Shift+F  Shift+U", "fold or unfold everything"],
   ["a  d  p", "what comes before; what comes after; the path to another box"], ["+ −  0", "zoom; fit to the window (twice: all of it)"],
-  ["t", "light or dark"], ["Tab", "from box to box"], ["Esc", "back to the plain picture"],
+  ["t", "light or dark"], ["Tab  ↑ ↓", "from box to box; along the graph"], ["Esc", "back to the plain picture"],
 ];
 
 class Page {
@@ -114,6 +114,18 @@ class Page {
     this.facts();
   }
 
+  partOf(nodes) {
+    return this.view.parts.find((part) => part.nodes.length === nodes.length && part.nodes[0] === nodes[0]) ?? { nodes };
+  }
+
+  // From a box to the nearest that uses it, or that it uses.
+  follow(part, forward) {
+    const inside = new Set(part.nodes);
+    const near = part.nodes.flatMap((i) => (forward ? this.graph.users[i].map((use) => use.user) : this.graph.nodes[i].inputs));
+    const next = near.map((i) => !inside.has(i) && this.view.part(i)).find(Boolean);
+    if (next) next.element.focus({ focusVisible: true });
+  }
+
   choosePart(part) {
     this.chosen = [...part.nodes];
     this.details.show(part);
@@ -162,9 +174,13 @@ class Page {
     const { stage, camera } = this;
     stage.addEventListener("click", (event) => this.click(event));
     stage.addEventListener("pointerover", (event) => {
-      const part = event.pointerType === "mouse" && this.view.partOf(event.target);
+      if (event.pointerType !== "mouse") return;
+      const part = this.view.partOf(event.target);
+      const wire = part ? null : this.view.wires.find(({ element, uses }) => uses.length && element.contains(event.target));
       if (part) this.details.show(part);
-      else if (!this.chosen.length) this.details.clear();
+      else if (wire) this.details.wire(wire.uses);
+      else if (this.chosen.length) this.details.show(this.partOf(this.chosen));
+      else this.details.clear();
     });
     stage.addEventListener("focusin", (event) => {
       const part = this.view.partOf(event.target);
@@ -269,8 +285,8 @@ class Page {
       End: steps.on && (() => steps.go(steps.list.length - 1)),
       ArrowRight: () => (steps.on ? steps.move(1) : camera.pan(-step, 0)),
       ArrowLeft: () => (steps.on ? steps.move(-1) : camera.pan(step, 0)),
-      ArrowUp: () => camera.pan(0, step),
-      ArrowDown: () => camera.pan(0, -step),
+      ArrowUp: () => (focused ? this.follow(focused, false) : camera.pan(0, step)),
+      ArrowDown: () => (focused ? this.follow(focused, true) : camera.pan(0, -step)),
       " ": focused ? () => this.enter(focused) : steps.on && (() => steps.play()),
       Enter: focused && (() => this.enter(focused)),
     };
