@@ -33,11 +33,11 @@ function layered(nodes, edges) {
   function thread(edge) {
     const [a, b] = rank[edge.from] <= rank[edge.to] ? [edge.from, edge.to] : [edge.to, edge.from];
     const turned = a !== edge.from;
-    const weight = edge.straight ? 8 : 2;
     Object.assign(edge, { turned, straight: b === a + 1, lanes: [], joints: [], ends: [cells[a], cells[b]] });
     Object.assign(edge, turned ? { startX: edge.toX, endX: edge.fromX } : { startX: edge.fromX, endX: edge.toX });
     const [first, last] = [2 * rank[a] + 1, 2 * rank[b] - 1];
     const middle = first + 2 * Math.floor((last - first) / 4);
+    const weight = edge.straight ? 8 : 2;
     let before = cells[a];
     for (let row = first; row <= last; row++) {
       const label = row === middle ? edge.label : undefined;
