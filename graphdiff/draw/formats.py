@@ -27,4 +27,4 @@ def dot(picture: Picture, **_: Any) -> str:
 def html(picture: Picture, *, timeout: float, **_: Any) -> str:
     from graphdiff.draw.page import page
 
-    return page(picture.view, picture.laid_out("svg", timeout=timeout).decode(), picture.title)
+    return page(picture, timeout)

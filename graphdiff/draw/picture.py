@@ -44,6 +44,7 @@ class Picture:
         dot: the picture as DOT text, the same every time for the same graph; needs no layout engine.
         view: what the picture shows, for outputs that are made without DOT; ids are those of its SVG.
         subject: the graph and its numbers, where ``draw`` made the picture.
+        instead: the picture of fewer boxes that took its place, once a layout has taken too long.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Picture:
         self.boxes = boxes
         self.subject: Subject | None = None
         self._coarser = coarser
-        self._instead: Picture | None = None
+        self.instead: Picture | None = None
         self._rendered: dict[tuple[str, int | None], bytes] = {}
 
     @property
@@ -100,15 +101,15 @@ class Picture:
             LayoutToolMissingError: no layout engine. LayoutTimeoutError: even few boxes took too long.
         """
         key = format, dpi
-        if self._instead is None and key not in self._rendered:
+        if self.instead is None and key not in self._rendered:
             try:
                 self._rendered[key] = layout.render(self.dot, format, dpi=dpi, timeout=timeout)
             except LayoutTimeoutError:
-                self._instead = self.coarser(f"layout took longer than {timeout:g} s")
-                if self._instead is None:
+                self.instead = self.coarser(f"layout took longer than {timeout:g} s")
+                if self.instead is None:
                     raise
-        if self._instead is not None:
-            return self._instead.laid_out(format, dpi=dpi, timeout=timeout)
+        if self.instead is not None:
+            return self.instead.laid_out(format, dpi=dpi, timeout=timeout)
         return self._rendered[key]
 
     def coarser(self, why: str) -> Picture | None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from graphdiff.draw import words
 from graphdiff.draw.subject import Array, Item, Subject
+from graphdiff.primitive import Composite
 
 MOST_PRINTED = 16
 """A tensor of at most this many elements is printed in full."""
@@ -57,8 +58,8 @@ def _node(subject: Subject, i: int, item: Item) -> JSON:
         "gradient": statistics(item.gradient),
         "known": _state(item),
     }
-    if item.backward:
-        found["backward"] = True
+    if item.stage != "forward":
+        found["stage"] = item.stage
     if primitive is not None:
         found |= {
             "op": primitive.name,
@@ -67,6 +68,8 @@ def _node(subject: Subject, i: int, item: Item) -> JSON:
             "formula": [words.clean(text) for text in primitive.formula],
             "params": {key: words.short(str(value), 60) for key, value in node.params.items()},
         }
+        if isinstance(primitive, Composite):
+            found["composite"] = True
         if item.record is not None:
             found["edges"] = [_edge(subject, i, k) for k in range(len(item.inputs))]
     return {key: value for key, value in found.items() if value not in (None, "", [], {})}

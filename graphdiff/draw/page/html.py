@@ -16,7 +16,8 @@ from graphdiff.draw.circuit import Circuit
 from graphdiff.draw.modules import Overview
 from graphdiff.draw.page.gather import nodes_of
 from graphdiff.draw.page.scopes import tree_of
-from graphdiff.errors import DrawingError
+from graphdiff.draw.page.views import View, views_of
+from graphdiff.draw.picture import TIMEOUT, Picture
 
 SCRIPTS = (
     "model",
@@ -35,34 +36,30 @@ SCRIPTS = (
 """The script's parts, in the order in which they stand in the page."""
 
 UNTITLED = "Graph"
+_NOTHING = '<svg width="1pt" height="1pt" viewBox="0 0 1 1" xmlns="http://www.w3.org/2000/svg"></svg>'
 
 
-def page(view: Circuit | Overview | None, svg: str, title: str = "") -> str:
-    """The page of a picture.
+def page(picture: Picture, timeout: float = TIMEOUT) -> str:
+    """The page of a picture, as an HTML document.
+
+    Where no layout engine is there, or none could lay out the picture, the page shows boxes that it lays out
+    itself, and there is no picture without JavaScript.
 
     Args:
-        view: what the picture shows.
-        svg: the picture, as an SVG document.
-        title: a heading.
-
-    Returns:
-        An HTML document.
+        timeout: the seconds that each layout may take.
 
     Raises:
         DrawingError: a picture that shows neither a circuit nor scopes.
     """
-    if not isinstance(view, (Circuit, Overview)):
-        raise DrawingError(
-            f"a picture of {type(view).__name__} has no page",
-            fix="draw it in the style 'circuit', 'tensor' or 'overview'",
-        )
+    views = views_of(picture, timeout)
+    title = words.clean(picture.title) or UNTITLED
     style, script = _part("page.css"), _script()
     return str(
         _template().render(
-            title=words.clean(title) or UNTITLED,
-            facts=view.facts if isinstance(view, Overview) else [],
-            picture=_inline(svg),
-            data=_packed(_data(view, title)),
+            title=title,
+            picture=_inline(views[0].svg),
+            drawn=bool(views[0].svg),
+            data=_packed({"title": title, "views": [_data(view, n) for n, view in enumerate(views)]}),
             style=style,
             style_hash=_hash(style),
             script=script,
@@ -71,14 +68,17 @@ def page(view: Circuit | Overview | None, svg: str, title: str = "") -> str:
     )
 
 
-def _data(view: Circuit | Overview, title: str) -> dict[str, Any]:
-    subject = view.subject
-    boxes = view.boxes if isinstance(view, Overview) else []
+def _data(view: View, number: int) -> dict[str, Any]:
+    """All that the script needs of a view; the first one's picture stands in the page already."""
+    shown, svg = view
+    subject = shown.subject
+    boxes = shown.boxes if isinstance(shown, Overview) else []
+    ends = shown.leaves if isinstance(shown, Circuit) else []
     titles = {box.members[-1]: box.title for box in boxes if box.fill == "result" and box.members}
     of = next((titles[i] for i, label in subject.outputs if label == subject.of and i in titles), subject.of)
     return {
-        "title": words.clean(title) or UNTITLED,
-        "kind": "circuit" if isinstance(view, Circuit) else "module",
+        "kind": "circuit" if isinstance(shown, Circuit) and svg else "module",
+        "svg": _inline(svg) if number else "",
         "show": subject.show,
         "of": of,
         "scale": list(palette.SCALE),
@@ -86,7 +86,10 @@ def _data(view: Circuit | Overview, title: str) -> dict[str, Any]:
         "nodes": nodes_of(subject),
         "results": [[i, titles.get(i, label)] for i, label in subject.outputs],
         "tree": tree_of(subject).json(subject),
-        "leaves": [[box.members, box.title, box.kind] for box in boxes if box.id.startswith("n")],
+        "leaves": [
+            *([box.members, box.title, box.kind] for box in boxes if box.id.startswith("n")),
+            *([[int(end.id[1:])], end.text, ""] for end in ends),
+        ],
     }
 
 
@@ -97,6 +100,7 @@ def _packed(data: dict[str, Any]) -> str:
 
 def _inline(svg: str) -> str:
     """The ``<svg>`` element of a document, without the comments, which name the Graphviz version."""
+    svg = svg or _NOTHING
     element = re.sub(r"<!--.*?-->\n?", "", svg[svg.index("<svg") :], flags=re.DOTALL).strip()
     return element.replace("<svg ", '<svg id="picture" role="img" ', 1)
 

@@ -57,6 +57,7 @@ def tree_of(subject: Subject) -> Scope:
 class _Tree:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
+        self.mixed = any(item.node.primitive and item.stage == "forward" for item in subject.items)
         self.paths = [self._path(i) for i in range(len(subject.items))]
 
     def children(self, operations: Sequence[int], depth: int) -> list[Scope | int]:
@@ -81,7 +82,7 @@ class _Tree:
     def _path(self, i: int) -> tuple[str, ...]:
         item = self.subject.items[i]
         found = tuple(words.clean(part) or "?" for part in parts(item.node.scope))
-        if found and item.stage in _MARKS and self.subject.show == "both":
+        if found and item.stage in _MARKS and self.mixed:
             return (f"{_MARKS[item.stage]} {found[0]}", *found[1:])
         return found
 

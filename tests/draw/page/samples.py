@@ -7,9 +7,6 @@ import numpy as np
 import graphdiff as gd
 from graphdiff.autodiff import Backward
 
-EMPTY = '<svg width="1pt" height="1pt" viewBox="0 0 1 1" xmlns="http://www.w3.org/2000/svg"></svg>'
-"""A picture of nothing, for pages whose boxes are laid out in the browser anyway."""
-
 
 def neuron() -> Backward:
     """The lecture's sigmoid neuron."""

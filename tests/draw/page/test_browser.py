@@ -18,7 +18,8 @@ from graphdiff.draw.page import page
 
 pytestmark = [needs_browser, needs_engine]
 
-LEFT, RIGHT, HOME, END, ENTER, ESCAPE = "\ue012", "\ue014", "\ue011", "\ue010", "\ue007", "\ue00c"
+LEFT, UP, RIGHT, DOWN = "\ue012", "\ue013", "\ue014", "\ue015"
+HOME, END, ENTER, ESCAPE = "\ue011", "\ue010", "\ue007", "\ue00c"
 
 
 @pytest.fixture(scope="module")
@@ -105,16 +106,26 @@ def test_keys_alone_fold_and_unfold(browser: Browser, pages: Pages) -> None:
 
 
 def test_tab_reaches_the_tools_and_the_boxes(browser: Browser, pages: Pages) -> None:
-    browser.open(pages("neuron"))
+    browser.open(pages("fan_out"))
     seen = []
-    for _ in range(14):
+    for _ in range(10):
         browser.press("\ue004")
         seen.append(
             browser.run("const a = document.activeElement; return a.getAttribute('aria-label') || a.id")
         )
     assert [name.split()[0] for name in seen[:5]] == ["Search", "play-steps", "Light", "Keys", "The"]
-    assert seen[5:10] == ["w0, 2.00", "x0, −1.00", "w1, −3.00", "x1, −2.00", "w2, −3.00"]
-    assert seen[10:13] == ["multiply, −2.00", "multiply, 6.00", "add, 4.00"]
+    assert seen[5:] == ["x, 3.00", "y, 4.00", "multiply, 12.00", "add, 15.00", "f, 15.00"]
+
+
+def test_arrows_lead_along_the_graph(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("lenet"))
+    browser.run("document.querySelector('.box').focus()")
+    seen = []
+    for key in (DOWN, DOWN, UP):
+        browser.press(key)
+        seen.append(browser.run("return document.activeElement.getAttribute('aria-label')").split(",")[0])
+    assert seen == ["features.0", "features.1", "features.0"]
+    assert browser.text("#details h2") == "0"
 
 
 def test_search_lists_marks_and_shows(browser: Browser, pages: Pages) -> None:
@@ -244,6 +255,20 @@ def test_the_theme_follows_the_system_and_the_button(browser: Browser, pages: Pa
     assert browser.style("body", "backgroundColor") == dark
 
 
+def test_composites_of_a_circuit_unfold(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("neuron"))
+    assert [found["text"].strip() for found in browser.read("g.cluster")] == []
+    browser.press("U")
+    assert "sigmoid" in browser.text("g.cluster")
+    assert len(browser.read("svg#picture")) == 1
+    browser.press("s", END, LEFT, LEFT, LEFT, LEFT)
+    assert browser.text(".count") == "backward 4 of 8"
+    assert browser.text(".step .sum") == "−1.00 × −0.20 = 0.20"
+    browser.press("F")
+    assert browser.read("g.cluster") == []
+    assert "5 operations" in browser.text("#facts")
+
+
 def test_wheel_buttons_and_keys_zoom(browser: Browser, pages: Pages) -> None:
     browser.open(pages("lenet"))
 
@@ -294,7 +319,7 @@ def nothing_overlaps(browser: Browser) -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_nothing_overlaps_in_random_graphs(browser: Browser, folder: Path, seed: int) -> None:
     path = folder / f"random{seed}.html"
-    path.write_text(page(draw(samples.scoped(seed), style="overview").view, samples.EMPTY), encoding="utf-8")
+    path.write_text(page(draw(samples.scoped(seed), style="overview")), encoding="utf-8")
     browser.open(path)
     nothing_overlaps(browser)
     browser.press("U")

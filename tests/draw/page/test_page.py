@@ -16,9 +16,9 @@ from draw.page import samples
 from draw.reading import needs_engine
 
 import graphdiff as gd
-from graphdiff.draw import Picture, draw, palette
+from graphdiff.draw import Picture, draw, layout, palette
 from graphdiff.draw.page.html import _part, page
-from graphdiff.errors import DrawingError
+from graphdiff.errors import DrawingError, LayoutToolMissingError
 
 
 class Reader(HTMLParser):
@@ -51,8 +51,12 @@ class Reader(HTMLParser):
             self.inside[self.open[-1]].append(data)
 
 
-def text_of(picture: Picture) -> str:
-    return page(picture.view, samples.EMPTY, picture.title)
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise LayoutToolMissingError("no Graphviz layout engine was found")
+
+    monkeypatch.setattr(layout, "_engine", missing)
 
 
 def data_of(text: str) -> Any:
@@ -61,8 +65,12 @@ def data_of(text: str) -> Any:
     return json.loads(gzip.decompress(base64.b64decode(packed[1])))
 
 
+def view_of(text: str) -> Any:
+    return data_of(text)["views"][0]
+
+
 def test_the_page_is_well_formed_and_needs_nothing_else() -> None:
-    reader = Reader(text_of(draw(samples.neuron(), title="Neuron")))
+    reader = Reader(page(draw(samples.neuron(), title="Neuron")))
     for tag, attributes in reader.tags:
         assert tag not in ("iframe", "object", "embed", "base", "img")
         assert "style" not in attributes
@@ -73,7 +81,7 @@ def test_the_page_is_well_formed_and_needs_nothing_else() -> None:
 
 
 def test_the_policy_names_exactly_this_script_and_style() -> None:
-    reader = Reader(text_of(draw(samples.neuron())))
+    reader = Reader(page(draw(samples.neuron())))
     policy = next(a["content"] for tag, a in reader.tags if tag == "meta" and a.get("http-equiv"))
     assert policy is not None
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
@@ -92,16 +100,16 @@ def test_names_are_text_whatever_they_hold() -> None:
     with gd.scope(evil):
         x = gd.variable(2.0, name=evil)
         f = x * x
-    text = text_of(draw(f.backward(), title=evil))
+    text = page(draw(f.backward(), title=evil))
     reader = Reader(text)
     assert [tag for tag, _ in reader.tags].count("script") == 2
     assert "img" not in [tag for tag, _ in reader.tags]
-    assert "alert(1)" in data_of(text)["nodes"][0]["name"]
+    assert "alert(1)" in view_of(text)["nodes"][0]["name"]
 
 
 def test_the_numbers_are_the_records() -> None:
     back = samples.fan_out()
-    data = data_of(text_of(draw(back)))
+    data = view_of(page(draw(back)))
     x, y, product, total = data["nodes"]
     assert (x["name"], y["name"], product["op"], total["op"]) == ("x", "y", "multiply", "add")
     assert (x["value"]["text"], x["gradient"]["text"]) == ("3.00", "5.00")
@@ -115,7 +123,7 @@ def test_the_numbers_are_the_records() -> None:
 def test_statistics_are_those_of_the_array() -> None:
     values = np.linspace(-2.0, 4.0, 31).reshape(1, 31)
     values[0, 3] = np.nan
-    node = data_of(text_of(draw(gd.variable(values, name="x") * 2.0)))["nodes"][0]
+    node = view_of(page(draw(gd.variable(values, name="x") * 2.0)))["nodes"][0]
     finite = values[np.isfinite(values)]
     assert node["value"]["norm"] == "NaN"
     assert node["value"]["bad"] == 1
@@ -130,30 +138,48 @@ def test_statistics_are_those_of_the_array() -> None:
 
 def test_gradients_that_are_not_known_say_why() -> None:
     x, y = gd.variables(x=2.0, y=3.0)
-    assert {node["known"] for node in data_of(text_of(draw(x * y)))["nodes"]} == {"not yet"}
-    some = data_of(text_of(draw((x * y).backward(wrt=[x]))))["nodes"]
+    assert {node["known"] for node in view_of(page(draw(x * y)))["nodes"]} == {"not yet"}
+    some = view_of(page(draw((x * y).backward(wrt=[x]))))["nodes"]
     assert [node["known"] for node in some] == ["known", "none", "known"]
     assert some[2]["edges"][1] is None
 
 
 def test_the_same_graph_gives_the_same_page() -> None:
-    assert text_of(draw(samples.neuron())) == text_of(draw(samples.neuron()))
+    assert page(draw(samples.neuron())) == page(draw(samples.neuron()))
 
 
 def test_a_picture_of_another_kind_has_no_page() -> None:
     with pytest.raises(DrawingError, match="page"):
-        page(None, samples.EMPTY)
+        page(Picture("digraph {}"))
 
 
 @needs_engine
 def test_pages_are_small_and_hold_the_picture() -> None:
     lenet = draw(samples.lenet(), title="LeNet-5")
-    text = page(lenet.view, lenet.svg, lenet.title)
+    text = page(lenet)
     assert len(text.encode()) < 150_000
     reader = Reader(text)
     assert [tag for tag, _ in reader.tags].count("svg") == 1
     resnet = draw(samples.resnet152(), title="ResNet-152")
-    assert len(page(resnet.view, resnet.svg).encode()) < 600_000
+    assert len(page(resnet).encode()) < 600_000
+
+
+@needs_engine
+def test_circuits_with_composites_bring_them_taken_apart() -> None:
+    x = gd.variable(2.0, name="x")
+    whole, apart = data_of(page(draw(gd.sigmoid(x).backward())))["views"]
+    assert [node.get("op") for node in whole["nodes"]] == [None, "sigmoid"]
+    assert {"exp", "negative"} <= {node.get("op") for node in apart["nodes"]}
+    assert apart["svg"].startswith("<svg")
+    assert len(data_of(page(draw(gd.sigmoid(x).backward(), unfold=True)))["views"]) == 1
+
+
+def test_without_a_layout_engine_the_page_draws_boxes_itself(no_engine: None) -> None:
+    text = page(draw(samples.fan_out()))
+    assert "no layout engine" in text
+    view = view_of(text)
+    assert view["kind"] == "module"
+    assert view["leaves"] == [[[0], "x", ""], [[1], "y", ""]]
 
 
 def test_every_theme_is_readable() -> None:

@@ -4,13 +4,18 @@ const NEAREST = 4;
 const EDGE = 28;
 
 class Camera {
-  constructor(stage, view) {
-    Object.assign(this, { stage, view, x: 0, y: 0, scale: 1, pointers: new Map(), moved: false });
+  constructor(page) {
+    const { stage } = page;
+    Object.assign(this, { page, stage, x: 0, y: 0, scale: 1, pointers: new Map(), moved: false });
     stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     stage.addEventListener("pointerdown", (event) => this.press(event));
     stage.addEventListener("pointermove", (event) => this.move(event));
     for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, (event) => this.release(event));
     new ResizeObserver(() => this.whole && this.fit()).observe(stage);
+  }
+
+  get view() {
+    return this.page.view;
   }
 
   get room() {

@@ -2,7 +2,11 @@
 
 class Details {
   constructor(page) {
-    Object.assign(this, { page, graph: page.graph, section: byId("details") });
+    Object.assign(this, { page, section: byId("details") });
+  }
+
+  get graph() {
+    return this.page.graph;
   }
 
   clear() {
@@ -11,6 +15,19 @@ class Details {
       html("h2", {}, graph.title),
       html("p", { class: "quiet" }, "Point at a box for its details, choose it to keep them. S steps through the computation, / searches, ? lists all keys."),
     );
+  }
+
+  // What flows along a link: the tensor, or each of several.
+  wire(uses) {
+    const { graph } = this;
+    const tensors = [...new Set(uses.map((use) => use.tensor))];
+    if (tensors.length === 1) return this.show({ nodes: tensors });
+    const rows = tensors.slice(0, 40).map((i) => {
+      const node = graph.nodes[i];
+      return html("tr", {}, html("td", {}, graph.label(i)), html("td", {}, node.shape), html("td", {}, node.gradient ? normText(node.gradient.norm) : "—"));
+    });
+    const head = html("tr", {}, html("th", {}, "tensor"), html("th", {}, "shape"), html("th", {}, "‖∇‖"));
+    this.section.replaceChildren(html("h2", {}, plural(tensors.length, "tensor")), html("table", {}, html("thead", {}, head), html("tbody", {}, ...rows)));
   }
 
   show(part) {

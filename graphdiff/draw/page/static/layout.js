@@ -9,7 +9,8 @@ const SIDE = 26;
 const SWEEPS = 25;
 
 // nodes: [{w, h, pin: "first" | "last" | undefined}], in an order in which tails come before heads.
-// edges: [{from, to, fromX, toX, label: {w, h} | undefined}]; X counts from the middle of a node.
+// edges: [{from, to, fromX, toX, label: {w, h} | undefined}]; X is where the edge meets the node, counted
+// from its middle; where it is not given, edges stand side by side around the one that goes straight on.
 // Sets x, y (middle, top) of nodes, and points and labelAt of edges; returns {w, h}.
 function layered(nodes, edges) {
   const rank = ranks(nodes, edges);
@@ -18,6 +19,8 @@ function layered(nodes, edges) {
   for (const edge of edges) thread(edge);
   for (let r = 0; r < rows.length; r++) rows[r] ??= [];
   order(rows);
+  for (const cell of cells) for (const down of [true, false]) attach(cell, down);
+  for (const edge of edges) slant(edge);
   straighten(rows);
   for (const edge of edges) if (edge.lanes.length > 1) upright(edge.lanes, rows);
   return measure();
@@ -30,37 +33,54 @@ function layered(nodes, edges) {
   function thread(edge) {
     const [a, b] = rank[edge.from] <= rank[edge.to] ? [edge.from, edge.to] : [edge.to, edge.from];
     const turned = a !== edge.from;
-    const straight = b === a + 1 ? 4 : 1;
+    Object.assign(edge, { turned, straight: b === a + 1, lanes: [], joints: [], ends: [cells[a], cells[b]] });
+    Object.assign(edge, turned ? { startX: edge.toX, endX: edge.fromX } : { startX: edge.fromX, endX: edge.toX });
     const [first, last] = [2 * rank[a] + 1, 2 * rank[b] - 1];
     const middle = first + 2 * Math.floor((last - first) / 4);
-    edge.turned = turned;
-    edge.lanes = [];
+    const weight = edge.straight ? 8 : 2;
     let before = cells[a];
-    let beforeX = (turned ? edge.toX : edge.fromX) ?? 0;
     for (let row = first; row <= last; row++) {
       const label = row === middle ? edge.label : undefined;
       const w = label ? label.w + LANE : LANE;
       const lane = add({ w, h: label?.h ?? 0, row, x: 0, links: [], order: cells[a].order, label });
       lane.line = label ? LANE / 2 - w / 2 : 0;
-      join(before, lane, beforeX, lane.line, before.lane ? 8 : 2 * straight);
+      edge.joints.push(join(before, lane, before.lane ? 8 : weight, edge));
       lane.lane = true;
       lane.bare = nodes[a].pin === "first" || nodes[b].pin === "last";
       edge.lanes.push(lane);
-      [before, beforeX] = [lane, lane.line];
+      before = lane;
     }
-    join(before, cells[b], beforeX, (turned ? edge.fromX : edge.toX) ?? 0, 2 * straight);
-    edge.ends = [cells[a], cells[b]];
+    edge.joints.push(join(before, cells[b], weight, edge));
   }
 
-  function join(above, below, aboveX, belowX, weight) {
-    above.links.push({ to: below, down: true, shift: aboveX - belowX, weight });
-    below.links.push({ to: above, down: false, shift: belowX - aboveX, weight });
+  function join(above, below, weight, edge) {
+    const pair = [{ to: below, down: true, weight, edge }, { to: above, down: false, weight, edge }];
+    above.links.push(pair[0]);
+    below.links.push(pair[1]);
+    return pair;
+  }
+
+  // Gives the edges at one side of a node their places, in the order in which they arrive.
+  function attach(cell, down) {
+    const end = down ? "startX" : "endX";
+    const links = cell.links.filter((link) => link.down === down).sort((a, b) => a.to.at - b.to.at);
+    const middle = links.findIndex((link) => link.edge.straight);
+    const step = Math.min(22, (cell.w - 40) / links.length / (middle < 0 ? 1 : 2));
+    links.forEach((link, k) => (link.edge[end] ??= (k - (middle < 0 ? (links.length - 1) / 2 : middle)) * Math.max(0, step)));
+  }
+
+  function slant(edge) {
+    const xs = [edge.startX, ...edge.lanes.map((lane) => lane.line), edge.endX];
+    edge.joints.forEach(([ahead, back], k) => {
+      ahead.shift = xs[k] - xs[k + 1];
+      back.shift = -ahead.shift;
+    });
   }
 
   function measure() {
     const all = rows.flat();
-    const left = Math.min(...all.map((cell) => cell.x - cell.w / 2), 0);
-    const right = Math.max(...all.map((cell) => cell.x + cell.w / 2), 0);
+    const left = Math.min(...all.map((cell) => cell.x - cell.w / 2));
+    const right = Math.max(...all.map((cell) => cell.x + cell.w / 2));
     let y = 0;
     const tops = rows.map((row, r) => {
       const top = y;
@@ -87,14 +107,13 @@ function layered(nodes, edges) {
 
   function trace(edge, tops) {
     const [above, below] = edge.ends;
-    const [startX, endX] = edge.turned ? [edge.toX, edge.fromX] : [edge.fromX, edge.toX];
-    const points = [[above.x + (startX ?? 0), above.y + above.h]];
+    const points = [[above.x + edge.startX, above.y + above.h]];
     for (const lane of edge.lanes) {
       const x = lane.x + lane.line;
       points.push([x, tops[lane.row][0]], [x, tops[lane.row][1]]);
       if (lane.label) edge.labelAt = [x + LANE / 2 + 1, lane.y];
     }
-    points.push([below.x + (endX ?? 0), below.y]);
+    points.push([below.x + edge.endX, below.y]);
     edge.points = edge.turned ? points.reverse() : points;
   }
 }
@@ -152,9 +171,10 @@ function straighten(rows) {
     const down = sweep % 2 === 0;
     const wish = (cell) => {
       const near = cell.links.filter((link) => link.down !== down);
-      if (!near.length) return [cell.x, 0.01];
-      const weight = near.reduce((sum, link) => sum + link.weight, 0);
-      return [near.reduce((sum, link) => sum + link.weight * (link.to.x - link.shift), 0) / weight, weight];
+      const weight = Math.max(0.01, ...near.map((link) => link.weight));
+      const heaviest = near.filter((link) => link.weight === weight);
+      if (!heaviest.length) return [cell.x, weight];
+      return [heaviest.reduce((sum, link) => sum + link.to.x - link.shift, 0) / heaviest.length, weight];
     };
     for (const row of down ? rows : [...rows].reverse()) settle(row, wish);
   }

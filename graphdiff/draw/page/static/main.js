@@ -4,27 +4,58 @@ const KEYS = [
   ["/", "search"], ["s", "start or leave the steps"], ["← →", "previous or next step; else move the graph"], ["Space", "play or pause the steps"],
   ["Home End", "first or last step"], ["Enter", "fold or unfold the focused box"], ["Shift+F  Shift+U", "fold or unfold everything"],
   ["a  d  p", "what comes before; what comes after; the path to another box"], ["+ −  0", "zoom; fit to the window (twice: all of it)"],
-  ["t", "light or dark"], ["Tab", "from box to box"], ["Esc", "back to the plain picture"],
+  ["t", "light or dark"], ["Tab  ↑ ↓", "from box to box; along the graph"], ["Esc", "back to the plain picture"],
 ];
 
 class Page {
   constructor(data) {
-    this.graph = new Graph(data);
-    this.graph.recorded = data.nodes.some((node) => node.known && node.known !== "not yet");
+    this.data = data;
     this.stage = byId("stage");
-    this.chosen = [];
-    this.view = this.graph.kind === "circuit" ? new CircuitView(this.graph, byId("picture")) : new ModuleView(this.graph, byId("picture"));
-    document.documentElement.classList.add(this.graph.kind);
-    this.camera = new Camera(this.stage, this.view);
+    this.shown = this.viewOf(0);
+    this.camera = new Camera(this);
     this.details = new Details(this);
     this.trace = new Trace(this);
     this.search = new Search(this);
     this.steps = new Steps(this);
-    this.details.clear();
-    this.facts();
     this.legend();
     this.listen();
+    this.use(0);
+  }
+
+  // A view with its own graph: the first stands in the page, others come with their picture.
+  viewOf(number) {
+    const { svg: text, ...data } = this.data.views[number];
+    const graph = new Graph({ ...data, title: this.data.title });
+    const picture = text ? document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true) : byId("picture");
+    return { number, graph, view: graph.kind === "circuit" ? new CircuitView(graph, picture) : new ModuleView(graph, picture) };
+  }
+
+  get graph() {
+    return this.shown.graph;
+  }
+
+  get view() {
+    return this.shown.view;
+  }
+
+  use(number) {
+    if (number !== this.shown.number) {
+      const before = this.view.picture;
+      this.others = { ...this.others, [this.shown.number]: this.shown };
+      this.shown = this.others[number] ?? this.viewOf(number);
+      before.replaceWith(this.view.picture);
+    }
+    const { classList } = document.documentElement;
+    classList.toggle("circuit", this.graph.kind === "circuit");
+    classList.toggle("folds", Boolean(this.view.units) || this.data.views.length > 1);
+    this.chosen = [];
+    this.trace.nodes = null;
+    this.search.reset();
+    this.steps.reset();
+    this.details.clear();
+    this.facts();
     this.camera.fit();
+    this.mark();
   }
 
   say(words) {
@@ -83,6 +114,18 @@ class Page {
     this.facts();
   }
 
+  partOf(nodes) {
+    return this.view.parts.find((part) => part.nodes.length === nodes.length && part.nodes[0] === nodes[0]) ?? { nodes };
+  }
+
+  // From a box to the nearest that uses it, or that it uses.
+  follow(part, forward) {
+    const inside = new Set(part.nodes);
+    const near = part.nodes.flatMap((i) => (forward ? this.graph.users[i].map((use) => use.user) : this.graph.nodes[i].inputs));
+    const next = near.map((i) => !inside.has(i) && this.view.part(i)).find(Boolean);
+    if (next) next.element.focus({ focusVisible: true });
+  }
+
   choosePart(part) {
     this.chosen = [...part.nodes];
     this.details.show(part);
@@ -115,7 +158,11 @@ class Page {
   }
 
   all(unfold) {
-    if (!this.view.units) return;
+    if (!this.view.units) {
+      const number = unfold ? this.data.views.length - 1 : 0;
+      if (number !== this.shown.number) this.use(number);
+      return this.say(unfold ? "Composites unfolded" : "Composites folded");
+    }
     const whole = unfold ? this.view.unfoldAll() : this.view.foldAll() ?? true;
     this.say(whole ? `Everything ${unfold ? "unfolded" : "folded"}` : `Unfolded as far as ${MOST_BOXES} boxes allow`);
     this.camera.fit();
@@ -127,9 +174,13 @@ class Page {
     const { stage, camera } = this;
     stage.addEventListener("click", (event) => this.click(event));
     stage.addEventListener("pointerover", (event) => {
-      const part = event.pointerType === "mouse" && this.view.partOf(event.target);
+      if (event.pointerType !== "mouse") return;
+      const part = this.view.partOf(event.target);
+      const wire = part ? null : this.view.wires.find(({ element, uses }) => uses.length && element.contains(event.target));
       if (part) this.details.show(part);
-      else if (!this.chosen.length) this.details.clear();
+      else if (wire) this.details.wire(wire.uses);
+      else if (this.chosen.length) this.details.show(this.partOf(this.chosen));
+      else this.details.clear();
     });
     stage.addEventListener("focusin", (event) => {
       const part = this.view.partOf(event.target);
@@ -161,6 +212,7 @@ class Page {
     if (this.camera.moved || event.target.closest("button")) return;
     const part = this.view.partOf(event.target);
     if (!part) return this.plain();
+    if (event.detail === 2 && this.unfolds(part)) return this.all(true);
     if (part.unit?.folds && (event.target.closest(".sign, .grip") || (!part.frame && event.detail === 2))) return this.toggle(part.unit);
     this.choosePart(part);
   }
@@ -233,16 +285,22 @@ class Page {
       End: steps.on && (() => steps.go(steps.list.length - 1)),
       ArrowRight: () => (steps.on ? steps.move(1) : camera.pan(-step, 0)),
       ArrowLeft: () => (steps.on ? steps.move(-1) : camera.pan(step, 0)),
-      ArrowUp: () => camera.pan(0, step),
-      ArrowDown: () => camera.pan(0, -step),
+      ArrowUp: () => (focused ? this.follow(focused, false) : camera.pan(0, step)),
+      ArrowDown: () => (focused ? this.follow(focused, true) : camera.pan(0, -step)),
       " ": focused ? () => this.enter(focused) : steps.on && (() => steps.play()),
       Enter: focused && (() => this.enter(focused)),
     };
     return keys[event.key];
   }
 
+  // Whether a part is a composite that another view takes apart.
+  unfolds(part) {
+    return !this.view.units && this.data.views.length > 1 && part.nodes.some((i) => this.graph.nodes[i].composite);
+  }
+
   enter(part) {
-    if (part.unit?.folds) this.toggle(part.unit);
+    if (this.unfolds(part)) this.all(true);
+    else if (part.unit?.folds) this.toggle(part.unit);
     else this.choosePart(part);
   }
 

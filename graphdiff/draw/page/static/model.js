@@ -48,6 +48,8 @@ const shortened = (text, most) => (text.length > most ? text.slice(0, most - 1).
 class Graph {
   constructor(data) {
     Object.assign(this, data);
+    this.mixed = this.nodes.some((node) => node.op && !node.stage) && this.nodes.some((node) => node.stage);
+    this.recorded = this.nodes.some((node) => node.known && node.known !== "not yet");
     this.operations = this.nodes.length;
     this.results.forEach(([i, label], k) => this.nodes.push(this.resultNode(i, label, k)));
     this.users = this.nodes.map(() => []);

@@ -52,8 +52,8 @@ class Painter {
 
   box(box, x, y) {
     const { unit, text } = box;
-    const backward = this.graph.nodes[unit.operations.at(-1)]?.backward;
-    const group = this.group(unit, `box ${unit.kind}${backward ? " backward" : ""}`, this.spoken(unit, text));
+    const stage = this.graph.nodes[unit.operations.at(-1)]?.stage ?? "";
+    const group = this.group(unit, `box ${unit.kind} ${stage}`, this.spoken(unit, text));
     if (unit.kind === "repeat")
       for (const shift of [6, 3])
         group.append(svg("rect", { class: "behind", x: num(x + shift), y: num(y + shift), width: num(box.w), height: num(box.h - 2 * shift), rx: 7 }));
@@ -108,9 +108,8 @@ class Painter {
     const { link } = edge;
     const points = edge.points.map(([x, y]) => [left + x, top + y]);
     const d = curve(points);
-    const backward = this.graph.show !== "forward" && this.graph.nodes[link.uses[0].tensor].backward;
     const gradient = link.gradient === undefined ? this.gradientOf(link) : link.gradient;
-    const group = svg("g", { class: `link${backward ? " backward" : ""}` }, svg("path", { class: "hit", d }));
+    const group = svg("g", { class: `link ${this.stageOf(link)}` }, svg("path", { class: "hit", d }));
     const known = gradient && gradient.state === undefined;
     group.append(svg("path", { class: "ahead", d, transform: known ? "translate(-1.3 0)" : "" }));
     const ends = [link.tail instanceof Unit && !this.opened(link.tail), link.head instanceof Unit && !this.opened(link.head)];
@@ -131,6 +130,10 @@ class Painter {
     if (edge.labelAt) this.label(link, left + edge.labelAt[0], top + edge.labelAt[1]);
   }
 
+  stageOf(link) {
+    return this.graph.nodes[link.uses[0].tensor].stage ?? "";
+  }
+
   opened(unit) {
     return this.scene.isOpen(unit);
   }
@@ -140,7 +143,7 @@ class Painter {
   }
 
   label(link, x, y) {
-    const group = svg("g", { class: "label" });
+    const group = svg("g", { class: `label ${this.stageOf(link)}` });
     if (link.text) group.append(this.text(x, y + 13, link.text, "shape"));
     if (link.gradient) {
       const words = chipText(link.gradient, "‖∇‖ ");

@@ -80,7 +80,10 @@ class Scene {
       link, from: place.get(link.tail), to: place.get(link.head),
       label: link.tail instanceof Unit && link.head instanceof Unit ? this.labelOf(link) : undefined,
     }));
-    this.attach(boxes, edges);
+    for (const edge of edges) {
+      edge.fromX = portOf(boxes[edge.from], edge.link);
+      edge.toX = portOf(boxes[edge.to], edge.link);
+    }
     const size = layered(boxes, edges);
     return this.framed(unit, size, boxes, edges);
   }
@@ -119,19 +122,6 @@ class Scene {
     return { unit, text, w: Math.ceil(Math.max(BOX, first, second)), h: 8 + 20 * rows };
   }
 
-  // Where links meet their boxes: ports where there are any, else side by side around the middle.
-  attach(boxes, edges) {
-    for (const [end, x] of [["from", "fromX"], ["to", "toX"]])
-      boxes.forEach((box, i) => {
-        const mine = edges.filter((edge) => edge[end] === i);
-        const step = Math.min(22, (box.w - 40) / Math.max(1, mine.length));
-        mine.forEach((edge, k) => {
-          const port = box.inner?.ports.get(edge.link);
-          edge[x] = port ?? (box.port ? 0 : (k - (mine.length - 1) / 2) * step);
-        });
-      });
-  }
-
   labelOf(link) {
     const tensors = [...new Set(link.uses.map((use) => use.tensor))];
     const shape = this.graph.nodes[tensors[0]].shape;
@@ -146,6 +136,9 @@ class Scene {
   }
 }
 
+// Where a link goes through a frame, or meets a port; elsewhere the layout decides.
+const portOf = (box, link) => (box.port ? 0 : box.inner?.ports.get(link));
+
 const keyOf = (end) => (end instanceof Unit ? end.key : `(${end.key})`);
 
 function chipText(gradient, prefix = "") {
@@ -159,7 +152,7 @@ function frameTitle(unit) {
 // What a folded box says.
 function boxText(graph, unit) {
   const operations = unit.operations.map((i) => graph.nodes[i]).filter((node) => node.op);
-  const parameters = graph.show === "both" && operations[0]?.backward ? [] : graph.parametersOf(unit.operations);
+  const parameters = operations[0]?.stage && graph.mixed ? [] : graph.parametersOf(unit.operations);
   const size = parameters.reduce((sum, i) => sum + graph.nodes[i].size, 0);
   const gradient = parameters.length && graph.show === "forward" ? graph.normOf(parameters.map((i) => graph.nodes[i])) : null;
   return {

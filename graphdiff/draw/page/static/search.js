@@ -4,11 +4,22 @@ const MOST_MATCHES = 50;
 
 class Search {
   constructor(page) {
-    Object.assign(this, { page, graph: page.graph, field: byId("search"), list: byId("matches"), found: [], at: -1 });
+    Object.assign(this, { page, field: byId("search"), list: byId("matches"), found: [], at: -1 });
     this.field.addEventListener("input", () => this.run());
     this.field.addEventListener("keydown", (event) => this.key(event));
     this.field.addEventListener("focus", () => this.found.length && this.display(true));
     this.field.addEventListener("blur", () => setTimeout(() => this.display(false), 150));
+  }
+
+  get graph() {
+    return this.page.graph;
+  }
+
+  reset() {
+    this.kept = undefined;
+    this.field.value = "";
+    this.found = [];
+    this.display(false);
   }
 
   // What can be found: every node that has a place in the picture.

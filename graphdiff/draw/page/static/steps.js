@@ -4,15 +4,25 @@ const TEMPO = 1400;
 
 class Steps {
   constructor(page) {
-    Object.assign(this, { page, graph: page.graph, section: byId("steps"), at: -1, timer: 0 });
-    const operations = page.graph.nodes.filter((node) => node.op).map((node) => node.index);
-    const passed = operations.filter((i) => page.graph.nodes[i].edges?.some(Boolean)).reverse();
-    this.lent = [];
+    Object.assign(this, { page, section: byId("steps"), at: -1, timer: 0, lent: [] });
+    this.build();
+  }
+
+  get graph() {
+    return this.page.graph;
+  }
+
+  // The steps of the graph that is shown.
+  reset() {
+    if (this.on) this.stop();
+    const { nodes } = this.graph;
+    const operations = nodes.filter((node) => node.op).map((node) => node.index);
+    const passed = operations.filter((i) => nodes[i].edges?.some(Boolean)).reverse();
     this.list = [...operations.map((node) => ({ node, back: false })), ...passed.map((node) => ({ node, back: true }))];
     this.forward = operations.length;
     this.valued = new Map(operations.map((i, step) => [i, step]));
     this.passedAt = new Map(passed.map((i, k) => [i, this.forward + k]));
-    this.build();
+    this.slider.max = Math.max(0, this.list.length - 1);
   }
 
   get on() {
@@ -22,7 +32,7 @@ class Steps {
   build() {
     const button = (id, words, title, run) => html("button", { id, title, "aria-label": title, onclick: run }, words);
     this.count = html("span", { class: "count" });
-    this.slider = html("input", { type: "range", min: 0, max: Math.max(0, this.list.length - 1), value: 0, "aria-label": "Step", oninput: () => this.go(Number(this.slider.value)) });
+    this.slider = html("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Step", oninput: () => this.go(Number(this.slider.value)) });
     this.body = html("div", { class: "step", "aria-live": "polite" });
     const bar = html("div", { class: "player" },
       button("first", "|◀", "First step (Home)", () => this.go(0)),

@@ -2,7 +2,11 @@
 
 class Trace {
   constructor(page) {
-    Object.assign(this, { page, graph: page.graph, nodes: null, start: null });
+    Object.assign(this, { page, nodes: null, start: null });
+  }
+
+  get graph() {
+    return this.page.graph;
   }
 
   clear() {
