@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import graphviz
 
 _LABEL = 28  # characters of a leaf or result
-_WIDTH = 46  # the least width of a wire in points
+WIDTH = 46  # the least width of a wire in points
 _ROOMY = 7  # characters that leave room in it
 _CIRCLE = 4  # glyphs of at most so many characters fit into the circle
 _GRAPH = {
@@ -192,7 +192,7 @@ def _wire_shape(wire: Wire) -> dict[str, str]:
     """
     if wire.local or max(len(wire.above), len(wire.below)) > _ROOMY:
         return {"shape": "plain"}
-    side = f"{(_WIDTH - 2) / 72:.3f}"
+    side = f"{(WIDTH - 2) / 72:.3f}"
     return {"shape": "none", "margin": "0", "fixedsize": "shape", "width": side, "height": side}
 
 
@@ -207,7 +207,7 @@ def _wire_table(wire: Wire) -> str:
     return markup.label(markup.table(rule, CELLPADDING=1, COLOR=palette.INK))
 
 
-def _number(text: str, color: str, side: str, width: int = _WIDTH, size: float = 0) -> str:
+def _number(text: str, color: str, side: str, width: int = WIDTH, size: float = 0) -> str:
     text = markup.escape(text)
     if len(text) > _ROOMY:
         text = f"{markup.BLANK}{text}{markup.BLANK}"  # or an arrow would touch it

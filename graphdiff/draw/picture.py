@@ -91,7 +91,7 @@ class Picture:
         """
         path = Path(path)
         content = renderers.written(self, path, dpi=dpi, timeout=timeout)
-        _write(path, content)
+        write(path, content)
         return path
 
     def laid_out(self, format: str, *, dpi: int | None = None, timeout: float = TIMEOUT) -> bytes:
@@ -139,7 +139,7 @@ def _scrollable(svg: str) -> str:
     return f'<div style="max-width:100%;overflow-x:auto;background:#fff">{svg}</div>'
 
 
-def _write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes) -> None:
     """Write beside the file and put it in place, so that no reader ever sees half of it."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:

@@ -1,0 +1,68 @@
+"""One layout for all frames: a cell is as wide in every frame as the widest of its texts.
+
+The layout engine sees nothing of a label but its size, and so puts everything in the same place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from graphdiff.draw.circuit_dot import WIDTH
+
+_CELL = re.compile(r"<TD([^>]*)>((?:<(?!TD|TABLE|/TD)[^>]*>|[^<])*)</TD>")
+_FIXED = re.compile(
+    r"^(.*<TD.*)fixedsize=shape height=\S+( id=\S+) margin=0 shape=none(.*) width=\S+\]$", re.MULTILINE
+)
+_ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
+_SIZE = re.compile(r'POINT-SIZE="([\d.]+)"')
+_EM = 0.6  # of a point size: texts of digits, signs and norms are no wider per character
+_PADDING = 6  # points, more than any cell has
+_DEFAULT_SIZE = 14.0  # what Graphviz takes
+
+
+def aligned(dots: Sequence[str]) -> list[str]:
+    """DOT texts whose cells are equally wide, where their labels have the same cells; else as they are."""
+    cells = [_CELL.findall(dot) for dot in dots]
+    if len({len(found) for found in cells}) > 1:
+        return list(dots)
+    merged = [_merged(alike) for alike in zip(*cells, strict=True)]
+    return [_widened(dot, iter(merged)) for dot in dots]
+
+
+def _widened(dot: str, needed: Iterator[dict[str, str]]) -> str:
+    filled = _CELL.sub(lambda match: _filled(match, next(needed)), dot)
+    return _FIXED.sub(_grown, filled)
+
+
+def _grown(match: re.Match[str]) -> str:
+    """A wire whose size was given for the least table takes that of a wider one."""
+    widest = max(int(width) for width in re.findall(r'WIDTH="(\d+)"', match[0]))
+    return f"{match[1]}shape=plain{match[2]}{match[3]}]" if widest > WIDTH else match[0]
+
+
+def _merged(alike: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The attributes that the cells in one place need to be equally large."""
+    if len(set(alike)) == 1:
+        return {}
+    widths = [int(width) for attributes, _ in alike for width in re.findall(r'WIDTH="(\d+)"', attributes)]
+    found = {"WIDTH": str(max(*widths, *(_width(content) for _, content in alike), 0))}
+    if any("BORDER=" in attributes for attributes, _ in alike):
+        found["BORDER"] = "1"
+    return found
+
+
+def _width(content: str) -> int:
+    """At least as many points as a text is wide."""
+    sizes = [float(size) for size in _SIZE.findall(content)]
+    text = re.sub(r"<[^>]*>", "", content)
+    length = len(re.sub(r"&[#\w]+;", "x", text))
+    return round(length * _EM * max(sizes, default=_DEFAULT_SIZE)) + _PADDING
+
+
+def _filled(match: re.Match[str], needed: dict[str, str]) -> str:
+    own = dict(_ATTRIBUTE.findall(match[1]))
+    if "BORDER" in needed and "BORDER" not in own:
+        own["COLOR"] = own.get("BGCOLOR", "white")
+    attributes = "".join(f' {name}="{value}"' for name, value in {**own, **needed}.items())
+    return f"<TD{attributes}>{match[2]}</TD>"
