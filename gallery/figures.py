@@ -48,8 +48,7 @@ def bars(panel, scores, colours):
 
 def save(picture, name):
     """Keep a graphdiff picture or a matplotlib figure as SVG and PNG, an image as PNG."""
-    PICTURES.mkdir(exist_ok=True)
-    svg, png = (PICTURES / f"{name}.{suffix}" for suffix in ("svg", "png"))
+    svg, png = _file(name, "svg"), _file(name, "png")
     if isinstance(picture, Picture):
         picture.save(svg)
         picture.save(png)
@@ -60,3 +59,13 @@ def save(picture, name):
     else:
         picture.save(png)
     saved.append((picture, svg if svg.exists() else png))
+
+
+def save_page(picture, name):
+    """Keep a graphdiff picture as an interactive page."""
+    saved.append((picture, picture.save(_file(name, "html"))))
+
+
+def _file(name, suffix):
+    PICTURES.mkdir(exist_ok=True)
+    return PICTURES / f"{name}.{suffix}"

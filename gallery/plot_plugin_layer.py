@@ -9,6 +9,7 @@ under its formula. A layer that registers is found by name, like those that come
 from figures import save
 
 import graphdiff as gd
+from graphdiff.draw.labels import Label
 
 mish = gd.Composite(
     "mish", lambda x: x * gd.tanh(gd.softplus(x)), elementwise=True, doc="x · tanh(ln(1 + eˣ)) (Misra 2019)."
@@ -21,7 +22,7 @@ save(gd.draw(y, gradients=y.backward(), unfold="mish"), "plugin_layer_unfolded")
 
 # %%
 # As a layer in a network: registered here for this session, by a package through the entry point
-# ``graphdiff.layers``. Its box carries its name, and the gradient that flows through it.
+# ``graphdiff.layers``. What its box says beside its name, and in which colour, is its own choice.
 
 
 @gd.layers.register
@@ -31,11 +32,16 @@ class Mish(gd.Module):
     def forward(self, x):
         return mish(x)
 
+    def draw_label(self):
+        return Label(
+            rows=["x · tanh(ln(1 + eˣ))"], color="#E7E0F8", gradient="tanh(sp) + x·(1 − tanh²(sp))·σ(x)"
+        )
+
 
 gd.seed(0)
 model = gd.layers.Sequential(
     fc1=gd.layers.Linear(64, 32), mish=gd.layers.Mish(), fc2=gd.layers.Linear(32, 10)
 )
 data = gd.datasets.digits().train
-loss = gd.losses.softmax_cross_entropy(model(data.inputs[:32]), data.labels[:32])
+loss = gd.losses.softmax_cross_entropy(model(data.inputs[:32]), data.labels[:32]).named("loss")
 save(gd.draw(loss, gradients=loss.backward()), "plugin_layer")

@@ -22,6 +22,8 @@ def drawn(model):
     """The network with the norms of its gradients, before any training."""
     loss = gd.losses.softmax_cross_entropy(model(image), np.array([281])).named("loss")
     back = loss.backward()
+    for parameter in model.parameters():
+        back[parameter].numpy()  # gradients are computed when they are asked for
     start = time.perf_counter()
     picture = gd.draw(loss, gradients=back)
     size = len(picture.svg) / 1000

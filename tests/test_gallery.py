@@ -13,6 +13,7 @@ GALLERY = ROOT / "gallery"
 SLOW = {"alexnet_and_vgg", "dropout_and_augmentation", "resnets", "transfer_learning"}
 NAMES = sorted(path.stem.removeprefix("plot_") for path in GALLERY.glob("plot_*.py"))
 
+STARTS = {".png": b"\x89PNG", ".svg": b"<?xml", ".html": b"<!DOCTYPE html>"}
 CHOSEN = re.findall(r"gallery/pictures/(\w+\.png)", (ROOT / "README.md").read_text("utf-8"))
 
 
@@ -35,8 +36,7 @@ def test_a_script_leaves_its_pictures(copied, name):
     assert made
     assert made.keys() >= {picture for picture in CHOSEN if _maker(picture) == name}
     for path in made.values():
-        start = b"\x89PNG" if path.suffix == ".png" else b"<?xml"
-        assert path.read_bytes().startswith(start), path.name
+        assert path.read_bytes().startswith(STARTS[path.suffix]), path.name
 
 
 def _maker(picture):
@@ -69,10 +69,14 @@ def _loads_nothing_from_elsewhere(site):
 
 
 def test_the_site_shows_what_a_script_drew(copied):
-    site = _built(copied, "plot_circuit")
-    page = (site / "made/plot_circuit.html").read_text("utf-8")
-    assert page.count("<svg") >= 2
-    assert "−12.00" in page
+    site = _built(copied, "plot_interactive_page")
+    page = (site / "made/plot_interactive_page.html").read_text("utf-8")
+    drawing = page[page.index("<figure class='drawing'>") : page.index("</figure>")]
+    assert "0.73" in drawing
+    assert "−0.53" in drawing
+    frames = re.findall(r"<iframe[^>]* src='\.\./(pages/\w+\.html)'", page)
+    assert len(frames) == 2
+    assert all((site / frame).is_file() for frame in frames)
     _loads_nothing_from_elsewhere(site)
 
 

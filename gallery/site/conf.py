@@ -8,6 +8,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import figures  # noqa: E402
+import saved_pictures  # noqa: E402
 
 logging.getLogger("graphdiff").setLevel(logging.WARNING)
 
@@ -18,11 +19,13 @@ html_theme = "furo"
 html_title = "graphdiff"
 html_static_path = ["_static"]
 html_css_files = ["gallery.css"]
+html_extra_path = ["made/extra"]
 html_copy_source = False
 html_show_sphinx = html_show_copyright = False
 
 # Not beside the scripts, whose pictures are those that were chosen.
 figures.PICTURES = HERE / "made" / "pictures"
+saved_pictures.PAGES.mkdir(parents=True, exist_ok=True)
 
 sphinx_gallery_conf = {
     "examples_dirs": "..",

@@ -50,6 +50,8 @@ def graphdiff(network):
     start = time.perf_counter()
     loss = gd.losses.softmax_cross_entropy(model(images), np.array([3])).named("loss")
     back = loss.backward()
+    for parameter in model.parameters():
+        back[parameter].numpy()  # gradients are computed when they are asked for
     recorded = time.perf_counter()
     picture = gd.draw(loss, gradients=back)
     svg = picture.svg
