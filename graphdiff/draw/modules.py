@@ -289,8 +289,8 @@ class _Builder:
             ".".join(group.scope),
             group.members,
             self._repeat(group) if group.instances else None,
-            stage,
-            "" if group.of is None else self.home[group.of],
+            stage=stage,
+            beside="" if group.of is None else self.home[group.of],
         )
 
     def _gradient_beside(self, group: Group) -> Norm | None:
