@@ -18,6 +18,7 @@ What a picture promises:
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from graphdiff.draw.film import draw_steps
@@ -25,6 +26,7 @@ from graphdiff.draw.picture import Picture
 
 if TYPE_CHECKING:
     from graphdiff.autodiff import Backward
+    from graphdiff.draw.paths import Leaves
     from graphdiff.draw.scopes import Names
     from graphdiff.draw.subject import Show, Subject
     from graphdiff.graph import Graph
@@ -46,6 +48,8 @@ def draw(
     fold: Names = (),
     unfold: bool | Names = (),
     depth: int | None = None,
+    between: tuple[str, str] | None = None,
+    hide: Collection[Leaves] = (),
     local_gradients: bool = False,
     boxes: int | None = None,
 ) -> Picture:
@@ -72,6 +76,10 @@ def draw(
         unfold: scopes to draw with all that is inside them, likewise, and the names of composites to draw as
             what they are made of; ``True`` for all composites.
         depth: the most levels of scopes.
+        between: two names of tensors, or of scopes as in ``fold``: only what lies on the paths from the one
+            to the other is drawn.
+        hide: ``"constants"`` and ``"parameters"`` that are not to be shown: leaves of a circuit, rows of
+            boxes.
         local_gradients: in the circuit style, also print the derivative of each operation with respect to
             each operand, at the head of the wire.
         boxes: the most boxes outside the circuit style, which fold further until they are so few. Without
@@ -82,9 +90,10 @@ def draw(
 
     Raises:
         ArgumentError: a target that is none of these, a record of another graph, or an unknown style,
-            scope, composite or pass.
+            scope, composite, tensor, pass or kind of leaf, or no path between two places.
     """
     from graphdiff.draw import renderers
+    from graphdiff.draw.paths import on_paths, without
     from graphdiff.draw.scopes import asked_for
     from graphdiff.draw.styles import Options
     from graphdiff.draw.target import subject_of
@@ -92,7 +101,9 @@ def draw(
     from graphdiff.draw.unfolding import unfold as unfolded
     from graphdiff.errors import ArgumentError
 
-    whole = subject_of(target, gradients, show)
+    whole = without(subject_of(target, gradients, show), hide)
+    if between is not None:
+        whole = on_paths(whole, between)
     asked = asked_for(whole, fold, unfold)
     whole = unfolded(whole, asked.composites)
     drawn = tidied(whole)

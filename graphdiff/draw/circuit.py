@@ -117,7 +117,7 @@ class _Builder:
             users = self._users(i)
             if item.node.primitive is not None:
                 self._add_operator(i, item)
-            elif i not in self.names:
+            elif i not in self.names or item.node.role in self.subject.hidden:
                 continue
             else:
                 text = self.names[i]

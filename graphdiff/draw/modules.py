@@ -193,6 +193,8 @@ class _Builder:
         users = [self.items[user].stage for user, _ in self.subject.users[i]]
         if self.panels and users and set(users) == {"update"}:
             return False  # what the optimizer keeps
+        if node.role in self.subject.hidden and i not in self.data:
+            return False
         if node.primitive is not None or node.role == "parameter":
             return node.primitive is None and i in {k for k, _ in self.subject.outputs}
         return node.role != "constant" or bool(node.name) or i in self.data
@@ -262,6 +264,8 @@ class _Builder:
         items = [self.items[i] for i in group.members]
         names = [item.node.primitive.name for item in items if item.node.primitive]
         parameters = self._parameters(group.members)
+        if "parameter" in self.subject.hidden:
+            parameters = []
         stage = items[0].stage
         gradient = (
             self._norm([p.gradient for p in parameters])

@@ -120,7 +120,9 @@ def _cluster(number: int, path: tuple[str, ...]) -> graphviz.Digraph:
 def _table(box: Box) -> str:
     rows = [_title_row(box)]
     if box.gradient and not box.parameters:
-        rows.append(markup.row(markup.cell(), markup.cell(_chips(box.gradient, _text_on(box)), ALIGN="RIGHT")))
+        rows.append(
+            markup.row(markup.cell(), markup.cell(_chips(box.gradient, _text_on(box)), ALIGN="RIGHT"))
+        )
     if box.parameters:
         told = f"{words.count(box.parameters)} params"
         if box.repeat and box.repeat.weights:

@@ -109,6 +109,7 @@ class Subject:
         of: the label of what was differentiated.
         clusters: unfolded composites: the number of a cluster, and what was unfolded.
         folded: how many operations are not among the nodes, because they became part of a wire.
+        hidden: the roles of leaves that are not shown.
     """
 
     items: Sequence[Item]
@@ -119,6 +120,7 @@ class Subject:
     of: str = UNNAMED
     clusters: Mapping[int, Item] | None = None
     folded: int = 0
+    hidden: frozenset[str] = frozenset()
 
     @cached_property
     def users(self) -> Sequence[Sequence[tuple[int, int]]]:
