@@ -15,8 +15,8 @@ Leaves = Literal["constants", "parameters"]
 
 
 def on_paths(subject: Subject, ends: tuple[str, str]) -> Subject:
-    """The operations on the paths from one place to another, and the leaves that they use. What they take
-    from elsewhere becomes a leaf.
+    """The operations on the paths from one place to another, and the leaves that they use. Data that they
+    take from elsewhere becomes a leaf.
 
     Args:
         ends: names of tensors, or scopes as in ``fold``, where the paths start and end.
@@ -30,11 +30,13 @@ def on_paths(subject: Subject, ends: tuple[str, str]) -> Subject:
         raise ArgumentError(
             f"no path leads from {ends[0]!r} to {ends[1]!r}", fix="name the place nearer to the input first"
         )
+    own = _of_parameters(subject)
     used = {k for i in on for k in subject.items[i].inputs}
+    used |= _upstream(subject, used & own)
     last = [i for i in sorted(end & on) if not any(user in on for user, _ in subject.users[i])]
     labels = dict(subject.outputs)
     outputs = [(i, labels.get(i) or subject.items[i].node.name or "output") for i in last]
-    return _kept(subject, on | used, {i for i in used if i not in on}, outputs)
+    return _kept(subject, on | used, used - on - own, outputs)
 
 
 def without(subject: Subject, hidden: Collection[str]) -> Subject:
@@ -71,6 +73,16 @@ def _around(scope: str) -> list[str]:
     """``a.b.c`` and what is around it: ``a``, ``a.b``."""
     parts = scope.split(".") if scope else []
     return [".".join(parts[:n]) for n in range(1, len(parts) + 1)]
+
+
+def _of_parameters(subject: Subject) -> set[int]:
+    """What depends on parameters and constants alone, such as a transposed weight, and so is no data."""
+    found: set[int] = set()
+    for i, item in enumerate(subject.items):
+        leaf = item.node.primitive is None
+        if item.node.role in ("parameter", "constant") if leaf else found.issuperset(item.inputs):
+            found.add(i)
+    return found
 
 
 def _downstream(subject: Subject, start: Iterable[int]) -> set[int]:
