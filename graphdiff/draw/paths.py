@@ -76,11 +76,13 @@ def _around(scope: str) -> list[str]:
 
 
 def _of_parameters(subject: Subject) -> set[int]:
-    """What depends on parameters and constants alone, such as a transposed weight, and so is no data."""
+    """What depends on parameters and numbers alone, such as a transposed weight, and so is no data."""
     found: set[int] = set()
     for i, item in enumerate(subject.items):
-        leaf = item.node.primitive is None
-        if item.node.role in ("parameter", "constant") if leaf else found.issuperset(item.inputs):
+        node = item.node
+        number = node.role == "constant" and node.spec.size == 1
+        own = node.role == "parameter" or number if node.primitive is None else found.issuperset(item.inputs)
+        if own:
             found.add(i)
     return found
 
