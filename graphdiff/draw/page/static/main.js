@@ -306,7 +306,7 @@ class Page {
 
   legend() {
     const { graph } = this;
-    if (graph.kind === "circuit" || !graph.recorded || graph.show !== "forward") return;
+    if (graph.kind === "circuit" || !graph.recorded) return;
     const drawing = svg("svg", { viewBox: "0 0 560 22", width: 560, height: 22, role: "img", "aria-label": "The colours of gradient norms, from vanishing over near white to exploding" });
     const text = (x, words, anchor) => svg("text", { x, y: 15, class: "kind", "text-anchor": anchor }, words);
     const painter = new Painter(graph);
