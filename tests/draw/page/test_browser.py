@@ -349,6 +349,29 @@ def within(inner: Sequence[float], outer: Sequence[float]) -> bool:
     return all(a <= b for a, b in zip((*outer[:2], *inner[2:]), (*inner[:2], *outer[2:]), strict=True))
 
 
+def test_fingers_drag_and_pinch(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("lenet"))
+
+    def box() -> tuple[float, float]:
+        x0, _, x1, _ = browser.read(".box > rect")[0]["at"]
+        return x0, x1 - x0
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        at = [{"x": x, "y": y, "id": k} for k, (x, y) in enumerate(points)]
+        browser.devtools("Input.dispatchTouchEvent", type=kind, touchPoints=at)
+
+    x, width = box()
+    touch("touchStart", (200, 300))
+    touch("touchMove", (260, 300))
+    touch("touchEnd")
+    assert box() == pytest.approx((x + 60, width), abs=1)
+    touch("touchStart", (300, 300), (400, 300))
+    for spread in (60, 100, 150):
+        touch("touchMove", (350 - spread, 300), (350 + spread, 300))
+    touch("touchEnd")
+    assert box()[1] == pytest.approx(3 * width, rel=0.05)
+
+
 def overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
     (a, b, c, d), (e, f, g, h) = one["at"], other["at"]
     return bool(a < g - 0.5 and e < c - 0.5 and b < h - 0.5 and f < d - 0.5)
@@ -388,6 +411,14 @@ def test_nothing_overlaps_in_networks(browser: Browser, pages: Pages) -> None:
         nothing_overlaps(browser)
         browser.press("U")
         nothing_overlaps(browser)
+
+
+def test_a_chain_is_straight(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("lenet"))
+    browser.press("U")
+    boxes = [found["at"] for found in browser.read(".box[data-unit] > rect:not(.behind)")]
+    middles = [round((x0 + x1) / 2) for x0, _, x1, _ in boxes]
+    assert len(set(middles)) == 2  # the chain, and the labels that join it at the loss
 
 
 def test_a_phone_shows_picture_and_details(browser: Browser, pages: Pages) -> None:

@@ -57,7 +57,7 @@ class Details {
       ["operations", [...counts].map(([name, n]) => (n > 1 ? `${name} × ${n}` : name)).join(", ")],
       ["parameters", parameters.length ? `${countText(total(parameters.map((i) => graph.nodes[i].size)))} in ${plural(parameters.length, "tensor")}` : "none"],
     ];
-    rows.push(["costs", this.cost(operations)]);
+    rows.push(...this.costs(operations));
     if (unit.kind === "repeat") rows.push(["blocks", `${unit.children.length} of equal build, ${this.sharing(unit)}`]);
     if (parameters.length) rows.push(["‖∇W‖", chipText(graph.normOf(parameters.map((i) => graph.nodes[i])))]);
     rows.push(["source", operations.at(-1)?.source]);
@@ -86,7 +86,7 @@ class Details {
       ["spread", this.spread(node.value), node.value?.bins],
       [`∂${of}/∂·`, [node.gradient?.exact ?? node.gradient?.text ?? { none: "no gradient here", "not yet": graph.recorded || graph.staged ? "" : "no backward yet" }[node.known], node.state && `(${node.state})`].filter(Boolean).join("  ")],
       ["spread", this.spread(node.gradient), node.gradient?.bins],
-      ["costs", this.cost([node])],
+      ...this.costs([node]),
       ...Object.entries(node.params ?? {}),
       ["source", node.source],
     ];
@@ -117,10 +117,9 @@ class Details {
     return svg("svg", { class: "histogram", viewBox: "0 0 192 32", role: "img", "aria-label": `histogram of ${bins.length} bins: ${bins.join(", ")}` }, ...bars);
   }
 
-  // Operations and memory of the results.
-  cost(nodes) {
+  costs(nodes) {
     const flops = total(nodes.map((node) => node.flops));
-    return [flops ? `${countText(flops)} FLOPs` : "", bytesText(total(nodes.map((node) => node.bytes)))].filter(Boolean).join(", ");
+    return [["compute", flops && `${countText(flops)} FLOPs`], ["memory", bytesText(total(nodes.map((node) => node.bytes)))]];
   }
 
   neighbours(word, nodes) {

@@ -60,6 +60,8 @@ class Page {
 
   say(words) {
     byId("said").textContent = words;
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => (byId("said").textContent = ""), 5000);
   }
 
   // Marks every piece of the picture by what is chosen, found, traced and known at this step.
@@ -318,8 +320,8 @@ class Page {
   }
 }
 
-document.documentElement.classList.remove("plain");
 inflated(byId("data").textContent).then((data) => {
+  document.documentElement.classList.remove("plain");
   new Page(data);
   document.documentElement.classList.add("ready");
 });
