@@ -1,49 +1,25 @@
 """What the page knows of every node: structure, numbers of value and gradient, and what each edge passed on.
 
-Everything here becomes JSON. A number that JSON has no word for, NaN or an infinity, is written as text.
+Everything here becomes JSON.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
-import numpy as np
-
+from graphdiff.diagnose.flops import Counter
 from graphdiff.draw import words
-from graphdiff.draw.subject import Array, Item, Subject
+from graphdiff.draw.page.statistics import JSON, state_of, statistics
+from graphdiff.draw.subject import Item, Subject
+from graphdiff.graph import TensorSpec
 from graphdiff.primitive import Composite
-
-MOST_PRINTED = 16
-"""A tensor of at most this many elements is printed in full."""
-
-JSON = dict[str, Any]
 
 
 def nodes_of(subject: Subject) -> list[JSON]:
     """Every node of the subject, in topological order; operands are told by their place in the list."""
-    return [_node(subject, i, item) for i, item in enumerate(subject.items)]
+    flops = Counter()
+    return [_node(subject, i, item, flops) for i, item in enumerate(subject.items)]
 
 
-def statistics(values: Array | None) -> JSON | None:
-    """Text, norm and spread of an array: all that is said of it in a page."""
-    if values is None:
-        return None
-    if values.dtype.kind == "b" or not values.size:
-        return {"text": _printed(values) or words.shape(values.shape)}
-    norm = words.length_of(values)
-    found: JSON = {
-        "text": _printed(values) or f"{words.shape(values.shape)}  ‖·‖ {words.norm(norm)}",
-        "norm": _number(norm),
-    }
-    if values.size == 1:
-        found["exact"] = words.exact(values.ravel()[0])
-    elif values.dtype.kind == "f":
-        found |= _spread(values)
-    return found
-
-
-def _node(subject: Subject, i: int, item: Item) -> JSON:
+def _node(subject: Subject, i: int, item: Item, flops: Counter) -> JSON:
     node, primitive = item.node, item.node.primitive
     found: JSON = {
         "name": words.clean(node.name) or subject.labels.get(i, ""),
@@ -52,11 +28,13 @@ def _node(subject: Subject, i: int, item: Item) -> JSON:
         "shape": words.shape(node.spec.shape),
         "dtype": str(node.spec.dtype),
         "size": node.spec.size,
+        "bytes": node.spec.size * node.spec.dtype.itemsize,
         "inputs": list(item.inputs),
         "source": _source(node.source),
         "value": statistics(item.value),
         "gradient": statistics(item.gradient),
-        "known": _state(item),
+        "known": _known(item),
+        "state": state_of(item.gradient),
     }
     if item.stage != "forward":
         found["stage"] = item.stage
@@ -66,6 +44,7 @@ def _node(subject: Subject, i: int, item: Item) -> JSON:
             "symbol": words.clean(primitive.symbol),
             "doc": _doc(primitive.name, primitive.__doc__),
             "formula": [words.clean(text) for text in primitive.formula],
+            "flops": flops.of(primitive, node.spec, _specs(subject, item), node.params),
             "params": {key: words.short(str(value), 60) for key, value in node.params.items()},
         }
         if isinstance(primitive, Composite):
@@ -91,10 +70,17 @@ def _edge(subject: Subject, i: int, argnum: int) -> JSON | None:
     return found
 
 
-def _state(item: Item) -> str:
+def _known(item: Item) -> str:
     if item.record is None:
         return "not yet"
     return "none" if item.gradient is None else "known"
+
+
+def _specs(subject: Subject, item: Item) -> list[TensorSpec]:
+    """Of the operands; of the tensor's own where the subject shows them in another shape."""
+    if item.tensor is not None and item.tensor.inputs:
+        return [t.spec for t in item.tensor.inputs]
+    return [subject.items[k].node.spec for k in item.inputs]
 
 
 def _doc(name: str, doc: str | None) -> str:
@@ -103,33 +89,3 @@ def _doc(name: str, doc: str | None) -> str:
 
 def _source(source: str) -> str:
     return source.replace("\\", "/").rpartition("/")[2]
-
-
-def _printed(values: Array) -> str:
-    """Every element where they are few, else ""."""
-    return words.listed(values) if 0 < values.size <= MOST_PRINTED else ""
-
-
-def _spread(values: Array) -> JSON:
-    """Of the finite elements; the count of the others, where there are any."""
-    low, high = values.min(), values.max()  # NaN if there is any
-    finite = values if np.isfinite(low) and np.isfinite(high) else values[np.isfinite(values)]
-    found: JSON = {"bad": values.size - finite.size} if finite.size < values.size else {}
-    if finite.size:
-        found |= {
-            "min": _number(finite.min()),
-            "max": _number(finite.max()),
-            "mean": _number(finite.mean(dtype=np.float64)),
-            "std": _number(finite.std(dtype=np.float64)),
-            "zeros": round(1 - np.count_nonzero(finite) / finite.size, 3),
-        }
-    return found
-
-
-def _number(value: Any) -> float | str:
-    """Four digits that count, or the name that JavaScript has for what is no number."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    return float(f"{value:.4g}")

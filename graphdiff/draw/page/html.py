@@ -79,7 +79,6 @@ def _data(view: View, number: int) -> dict[str, Any]:
     return {
         "kind": "circuit" if isinstance(shown, Circuit) and svg else "module",
         "svg": _inline(svg) if number else "",
-        "show": subject.show,
         "of": of,
         "scale": list(palette.SCALE),
         "notFinite": palette.NOT_FINITE,

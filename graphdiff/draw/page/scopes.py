@@ -17,6 +17,8 @@ from typing import Any
 from graphdiff.draw import words
 from graphdiff.draw.folding import acyclic
 from graphdiff.draw.kinds import kinds
+from graphdiff.draw.labels import labelled
+from graphdiff.draw.modules import Box
 from graphdiff.draw.scopes import parts
 from graphdiff.draw.subject import Subject
 
@@ -41,11 +43,25 @@ class Scope:
     path: str
     children: list[Scope | int] = field(default_factory=list)
 
+    @property
+    def box(self) -> Box:
+        """The scope as a box, which its layer may label."""
+        members = tuple(sorted(operations_in(self)))
+        return Box(self.path, (), self.name, "", "", scope=self.path, members=members)
+
     def json(self, subject: Subject) -> dict[str, Any]:
-        """The tree with what each scope does, in a few words."""
-        does = kinds(sorted(operations_in(self)), subject.items) if self.children else ""
-        children = [child if isinstance(child, int) else child.json(subject) for child in self.children]
-        return {"name": self.name, "kind": self.kind, "path": self.path, "does": does, "children": children}
+        """The tree with what each scope does, in a few words, and what its layer says of itself."""
+        (box,) = labelled([self.box], subject)
+        found = {
+            "name": self.name,
+            "kind": self.kind,
+            "path": self.path,
+            "does": kinds(box.members, subject.items) if box.members else "",
+            "rows": [words.clean(row) for row in box.rows],
+            "color": box.color,
+            "children": [child if isinstance(child, int) else child.json(subject) for child in self.children],
+        }
+        return {key: value for key, value in found.items() if value not in ("", [])}
 
 
 def tree_of(subject: Subject) -> Scope:

@@ -59,7 +59,7 @@ class Browser:
         self.resize(*size)
 
     def resize(self, width: int, height: int) -> None:
-        self._devtools(
+        self.devtools(
             "Emulation.setDeviceMetricsOverride",
             width=width,
             height=height,
@@ -69,7 +69,7 @@ class Browser:
 
     def prefer(self, theme: str) -> None:
         feature = {"name": "prefers-color-scheme", "value": theme}
-        self._devtools("Emulation.setEmulatedMedia", features=[feature])
+        self.devtools("Emulation.setEmulatedMedia", features=[feature])
 
     def open(self, path: Path) -> None:
         self.driver.get(path.as_uri())
@@ -114,7 +114,7 @@ class Browser:
         events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
 
-    def _devtools(self, command: str, **params: Any) -> None:
+    def devtools(self, command: str, **params: Any) -> None:
         self.driver.execute_cdp_cmd(command, params)
 
 

@@ -242,6 +242,62 @@ def test_details_tell_what_is_known(browser: Browser, pages: Pages) -> None:
     assert "2.6k in 4 tensors" in browser.text("#details")
 
 
+def test_bad_numbers_are_found_at_once(browser: Browser, folder: Path) -> None:
+    import graphdiff as gd
+
+    x = gd.variable([-1.0] * 8, name="x")
+    with gd.scope("inner.deep"):
+        y = gd.exp(gd.log(gd.tanh(x)))
+    browser.open(draw(gd.sum(y).backward(), style="overview").save(folder / "bad.html"))
+    assert browser.text(".wrong").startswith("First value that is not finite: log")
+    browser.click(".wrong button")
+    assert browser.text("#details h2") == "log"
+    assert "8 not finite" in browser.text("#details")
+    assert "inner" in browser.text(".frame text")
+
+
+def test_a_layers_own_colour_has_readable_text(browser: Browser, folder: Path) -> None:
+    import graphdiff as gd
+    from graphdiff.draw.labels import Label
+
+    class Dark(gd.Module):
+        def forward(self, x: gd.Tensor) -> gd.Tensor:
+            return gd.tanh(gd.exp(x))
+
+        def draw_label(self) -> Label:
+            return Label(rows=["of its own"], color="#221144")
+
+    net = gd.layers.Sequential(dark=Dark())
+    f = gd.sum(net(gd.variable([1.0] * 8, name="x")))
+    for theme in ("light", "dark"):
+        browser.prefer(theme)
+        browser.open(draw(f.backward(), style="overview").save(folder / "tint.html"))
+        browser.press("F")
+        box = ".box[aria-label^=dark]"
+        assert browser.style(f"{box} > rect", "fill") == "rgb(34, 17, 68)"
+        assert browser.style(f"{box} text", "fill") == "rgb(255, 255, 255)"
+        assert "of its own" in browser.text(box)
+
+
+def test_paper_shows_all_of_the_picture(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("lenet"))
+    browser.click("#closer")
+    moved = browser.run("return document.querySelector('#world').getAttribute('transform')")
+    browser.run("dispatchEvent(new Event('beforeprint'))")
+    box = browser.run(
+        "const b = document.querySelector('#world').getBBox(); return [b.x, b.y, b.width, b.height]"
+    )
+    x, y, w, h = map(
+        float, browser.run("return document.querySelector('#picture').getAttribute('viewBox')").split()
+    )
+    assert x <= box[0]
+    assert y <= box[1]
+    assert x + w >= box[0] + box[2]
+    assert y + h >= box[1] + box[3]
+    browser.run("dispatchEvent(new Event('afterprint'))")
+    assert browser.run("return document.querySelector('#world').getAttribute('transform')") == moved
+
+
 def test_the_theme_follows_the_system_and_the_button(browser: Browser, pages: Pages) -> None:
     browser.prefer("dark")
     browser.open(pages("neuron"))
@@ -293,6 +349,29 @@ def within(inner: Sequence[float], outer: Sequence[float]) -> bool:
     return all(a <= b for a, b in zip((*outer[:2], *inner[2:]), (*inner[:2], *outer[2:]), strict=True))
 
 
+def test_fingers_drag_and_pinch(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("lenet"))
+
+    def box() -> tuple[float, float]:
+        x0, _, x1, _ = browser.read(".box > rect")[0]["at"]
+        return x0, x1 - x0
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        at = [{"x": x, "y": y, "id": k} for k, (x, y) in enumerate(points)]
+        browser.devtools("Input.dispatchTouchEvent", type=kind, touchPoints=at)
+
+    x, width = box()
+    touch("touchStart", (200, 300))
+    touch("touchMove", (260, 300))
+    touch("touchEnd")
+    assert box() == pytest.approx((x + 60, width), abs=1)
+    touch("touchStart", (300, 300), (400, 300))
+    for spread in (60, 100, 150):
+        touch("touchMove", (350 - spread, 300), (350 + spread, 300))
+    touch("touchEnd")
+    assert box()[1] == pytest.approx(3 * width, rel=0.05)
+
+
 def overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
     (a, b, c, d), (e, f, g, h) = one["at"], other["at"]
     return bool(a < g - 0.5 and e < c - 0.5 and b < h - 0.5 and f < d - 0.5)
@@ -332,6 +411,14 @@ def test_nothing_overlaps_in_networks(browser: Browser, pages: Pages) -> None:
         nothing_overlaps(browser)
         browser.press("U")
         nothing_overlaps(browser)
+
+
+def test_a_chain_is_straight(browser: Browser, pages: Pages) -> None:
+    browser.open(pages("lenet"))
+    browser.press("U")
+    boxes = [found["at"] for found in browser.read(".box[data-unit] > rect:not(.behind)")]
+    middles = [round((x0 + x1) / 2) for x0, _, x1, _ in boxes]
+    assert len(set(middles)) == 2  # the chain, and the labels that join it at the loss
 
 
 def test_a_phone_shows_picture_and_details(browser: Browser, pages: Pages) -> None:

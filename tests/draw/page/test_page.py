@@ -17,6 +17,7 @@ from draw.reading import needs_engine
 
 import graphdiff as gd
 from graphdiff.draw import Picture, draw, layout, palette
+from graphdiff.draw.labels import Label
 from graphdiff.draw.page.html import _part, page
 from graphdiff.errors import DrawingError, LayoutToolMissingError
 
@@ -136,6 +137,56 @@ def test_statistics_are_those_of_the_array() -> None:
         assert node["value"][name] == pytest.approx(found, rel=1e-3)
 
 
+def test_histograms_count_every_finite_element() -> None:
+    values = np.concatenate([np.repeat(np.arange(8.0), 3), [np.inf]])
+    node = view_of(page(draw(gd.variable(values, name="x") * 2.0)))["nodes"][0]
+    assert sum(node["value"]["bins"]) == 24
+    assert [n for n in node["value"]["bins"] if n] == [3] * 8
+    wide = np.array([-1.0, 1.0] * 9) * np.finfo("float64").max
+    assert view_of(page(draw(gd.variable(wide, name="x") * 1.0)))["nodes"][0]["value"]["bins"] == [
+        9,
+        *[0] * 14,
+        9,
+    ]
+
+
+def test_operations_and_bytes_are_counted() -> None:
+    x, w = gd.variable(np.ones((3, 4))), gd.variable(np.ones((4, 5)))
+    product = view_of(page(draw(x @ w)))["nodes"][-1]
+    assert product["flops"] == 2 * 3 * 4 * 5
+    assert product["bytes"] == 3 * 5 * 8
+
+
+def test_the_state_of_a_gradient_has_a_word() -> None:
+    x = gd.variable([1.0] * 8, name="x")
+    for scale, state in (
+        (1.0, None),
+        (1e-9, "vanishing"),
+        (1e5, "exploding"),
+        (0.0, "zero"),
+        (np.nan, "NaN"),
+    ):
+        node = view_of(page(draw(gd.sum(x * scale).backward())))["nodes"][0]
+        assert node.get("state") == state
+
+
+def test_layers_label_their_boxes() -> None:
+    class Gate(gd.Module):
+        def forward(self, x: gd.Tensor) -> gd.Tensor:
+            return gd.sigmoid(x) * x
+
+        def draw_label(self) -> Label:
+            return Label(rows=["gated <&>"], color="#3B2E7E")
+
+    net = gd.layers.Sequential(first=Gate(), last=gd.layers.Linear(4, 3))
+    tree = view_of(
+        page(draw(gd.sum(net(gd.variable(np.ones((2, 4), "float32")))).backward(), style="overview"))
+    )["tree"]
+    first, last, *_ = tree["children"]
+    assert (first["name"], first["rows"], first["color"]) == ("first", ["gated <&>"], "#3B2E7E")
+    assert "rows" not in last
+
+
 def test_gradients_that_are_not_known_say_why() -> None:
     x, y = gd.variables(x=2.0, y=3.0)
     assert {node["known"] for node in view_of(page(draw(x * y)))["nodes"]} == {"not yet"}
@@ -180,6 +231,13 @@ def test_without_a_layout_engine_the_page_draws_boxes_itself(no_engine: None) ->
     view = view_of(text)
     assert view["kind"] == "module"
     assert view["leaves"] == [[[0], "x", ""], [[1], "y", ""]]
+
+
+def test_every_colour_of_the_pictures_follows_the_theme() -> None:
+    style = _part("page.css")
+    names = [name for name in vars(palette) if name.isupper() and isinstance(getattr(palette, name), str)]
+    for name in set(names) - {"NEUTRAL", "NOT_FINITE", "PAPER"}:  # lines and grounds that suit both
+        assert f'"{getattr(palette, name).lower()}"]' in style, name
 
 
 def test_every_theme_is_readable() -> None:

@@ -11,6 +11,8 @@ class Camera {
     stage.addEventListener("pointerdown", (event) => this.press(event));
     stage.addEventListener("pointermove", (event) => this.move(event));
     for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, (event) => this.release(event));
+    addEventListener("beforeprint", () => this.toPaper());
+    addEventListener("afterprint", () => this.apply());
     new ResizeObserver(() => this.whole && this.fit()).observe(stage);
   }
 
@@ -22,7 +24,15 @@ class Camera {
     return { w: this.stage.clientWidth, h: this.stage.clientHeight };
   }
 
+  // Paper shows all of the picture, as large as the page.
+  toPaper() {
+    const { x, y, w, h } = this.view.bounds;
+    this.view.picture.setAttribute("viewBox", `${x - 4} ${y - 4} ${w + 8} ${h + 8}`);
+    this.view.world.removeAttribute("transform");
+  }
+
   apply() {
+    this.view.picture.removeAttribute("viewBox");
     this.view.world.setAttribute("transform", `translate(${this.x.toFixed(2)} ${this.y.toFixed(2)}) scale(${this.scale.toFixed(4)})`);
   }
 

@@ -13,8 +13,19 @@ class Details {
     const graph = this.graph;
     this.section.replaceChildren(
       html("h2", {}, graph.title),
-      html("p", { class: "quiet" }, "Point at a box for its details, choose it to keep them. S steps through the computation, / searches, ? lists all keys."),
+      ...this.wrong(),
+      html("p", { class: "quiet hint" }, "Point at a box for its details, choose it to keep them. S steps through the computation, / searches, ? lists all keys."),
     );
+  }
+
+  // The first value that is not finite, and the first such gradient on the way back.
+  wrong() {
+    const { graph } = this;
+    const bad = (found) => found && (found.bad || (found.norm !== undefined && !Number.isFinite(Number(found.norm))));
+    const forward = graph.nodes.find((node) => bad(node.value));
+    const backward = graph.nodes.findLast((node) => bad(node.gradient));
+    const link = (words, node) => html("p", { class: "wrong" }, `${words}: `, html("button", { class: "link", onclick: () => this.page.choose(node.index, true) }, graph.label(node.index)));
+    return [forward && link("First value that is not finite", forward), backward && link("First gradient that is not finite", backward)].filter(Boolean);
   }
 
   // What flows along a link: the tensor, or each of several.
@@ -44,8 +55,9 @@ class Details {
     const rows = [
       ["scope", unit.path],
       ["operations", [...counts].map(([name, n]) => (n > 1 ? `${name} × ${n}` : name)).join(", ")],
-      ["parameters", parameters.length ? `${graph.nodes.length && countText(parameters.reduce((sum, i) => sum + graph.nodes[i].size, 0))} in ${plural(parameters.length, "tensor")}` : "none"],
+      ["parameters", parameters.length ? `${countText(total(parameters.map((i) => graph.nodes[i].size)))} in ${plural(parameters.length, "tensor")}` : "none"],
     ];
+    rows.push(...this.costs(operations));
     if (unit.kind === "repeat") rows.push(["blocks", `${unit.children.length} of equal build, ${this.sharing(unit)}`]);
     if (parameters.length) rows.push(["‖∇W‖", chipText(graph.normOf(parameters.map((i) => graph.nodes[i])))]);
     rows.push(["source", operations.at(-1)?.source]);
@@ -71,9 +83,10 @@ class Details {
       ["role", node.op ? "" : node.role],
       ["shape", `${node.shape}  ${node.dtype}`],
       ["value", node.value?.exact ?? node.value?.text],
-      ["spread", this.spread(node.value)],
-      [`∂${of}/∂·`, node.gradient?.exact ?? node.gradient?.text ?? { none: "no gradient here", "not yet": graph.recorded || graph.show !== "forward" ? "" : "no backward yet" }[node.known]],
-      ["spread", this.spread(node.gradient)],
+      ["spread", this.spread(node.value), node.value?.bins],
+      [`∂${of}/∂·`, [node.gradient?.exact ?? node.gradient?.text ?? { none: "no gradient here", "not yet": graph.recorded || graph.staged ? "" : "no backward yet" }[node.known], node.state && `(${node.state})`].filter(Boolean).join("  ")],
+      ["spread", this.spread(node.gradient), node.gradient?.bins],
+      ...this.costs([node]),
       ...Object.entries(node.params ?? {}),
       ["source", node.source],
     ];
@@ -90,8 +103,23 @@ class Details {
 
   table(rows) {
     const table = html("dl");
-    for (const [name, value] of rows) if (value) table.append(html("dt", {}, name), html("dd", {}, String(value)));
+    for (const [name, value, bins] of rows)
+      if (value) table.append(html("dt", {}, name), html("dd", {}, String(value), bins ? this.histogram(bins) : ""));
     return table;
+  }
+
+  histogram(bins) {
+    const most = Math.max(...bins);
+    const bars = bins.map((n, k) => {
+      const h = n ? Math.max(1, (30 * n) / most) : 0;
+      return svg("rect", { x: k * 12, y: num(31 - h), width: 11, height: num(h) });
+    });
+    return svg("svg", { class: "histogram", viewBox: "0 0 192 32", role: "img", "aria-label": `histogram of ${bins.length} bins: ${bins.join(", ")}` }, ...bars);
+  }
+
+  costs(nodes) {
+    const flops = total(nodes.map((node) => node.flops));
+    return [["compute", flops && `${countText(flops)} FLOPs`], ["memory", bytesText(total(nodes.map((node) => node.bytes)))]];
   }
 
   neighbours(word, nodes) {

@@ -23,6 +23,7 @@ function layered(nodes, edges) {
   for (const edge of edges) slant(edge);
   straighten(rows);
   for (const edge of edges) if (edge.lanes.length > 1) upright(edge.lanes, rows);
+  close(rows.flat());
   return measure();
 
   function add(cell) {
@@ -191,6 +192,17 @@ function upright(lanes, rows) {
   const lines = lanes.map((cell) => cell.x + cell.line);
   const found = [Math.max(...lines), Math.min(...lines)].find((x) => lanes.every((cell) => free(cell, x - cell.line)));
   if (found !== undefined) for (const cell of lanes) cell.x = found - cell.line;
+}
+
+// Closes the upright stretches that are empty in every row.
+function close(cells) {
+  let [edge, shift] = [-Infinity, 0];
+  for (const cell of cells.sort((a, b) => a.x - a.w / 2 - (b.x - b.w / 2))) {
+    const left = cell.x - cell.w / 2 - shift;
+    if (left > edge + SIDE && edge > -Infinity) shift += left - edge - SIDE;
+    cell.x -= shift;
+    edge = Math.max(edge, cell.x + cell.w / 2);
+  }
 }
 
 const gap = (one, other) => (one.lane && other.lane ? LANE : SIDE);

@@ -60,6 +60,8 @@ class Page {
 
   say(words) {
     byId("said").textContent = words;
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => (byId("said").textContent = ""), 5000);
   }
 
   // Marks every piece of the picture by what is chosen, found, traced and known at this step.
@@ -306,7 +308,7 @@ class Page {
 
   legend() {
     const { graph } = this;
-    if (graph.kind === "circuit" || !graph.recorded || graph.show !== "forward") return;
+    if (graph.kind === "circuit" || !graph.recorded) return;
     const drawing = svg("svg", { viewBox: "0 0 560 22", width: 560, height: 22, role: "img", "aria-label": "The colours of gradient norms, from vanishing over near white to exploding" });
     const text = (x, words, anchor) => svg("text", { x, y: 15, class: "kind", "text-anchor": anchor }, words);
     const painter = new Painter(graph);
@@ -318,8 +320,8 @@ class Page {
   }
 }
 
-document.documentElement.classList.remove("plain");
 inflated(byId("data").textContent).then((data) => {
+  document.documentElement.classList.remove("plain");
   new Page(data);
   document.documentElement.classList.add("ready");
 });

@@ -42,12 +42,20 @@ function countText(n) {
   return String(n);
 }
 
+function bytesText(n) {
+  for (const [size, unit] of [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]])
+    if (n >= size) return `${(n / size).toFixed(1)} ${unit}`;
+  return `${n} B`;
+}
+
+const total = (numbers) => numbers.reduce((sum, n) => sum + (n ?? 0), 0);
 const plural = (n, one) => `${n.toLocaleString("en")} ${one}${n === 1 ? "" : "s"}`;
 const shortened = (text, most) => (text.length > most ? text.slice(0, most - 1).trimEnd() + "…" : text);
 
 class Graph {
   constructor(data) {
     Object.assign(this, data);
+    this.staged = this.nodes.some((node) => node.op && node.stage);
     this.mixed = this.nodes.some((node) => node.op && !node.stage) && this.nodes.some((node) => node.stage);
     this.recorded = this.nodes.some((node) => node.known && node.known !== "not yet");
     this.operations = this.nodes.length;
@@ -172,13 +180,13 @@ function unitsOf(graph) {
   };
   for (const [nodes, title, does] of graph.leaves) place("input", title, root, nodes).does = does;
   const grow = (scope, parent) => {
-    for (const child of scope.children) {
+    for (const child of scope.children ?? []) {
       if (typeof child === "number") place("operation", graph.label(child), parent, [child]);
       else if (child.children.length === 1 && typeof child.children[0] === "number")
-        place("operation", child.name, parent, child.children, child.path);
+        Object.assign(place("operation", child.name, parent, child.children, child.path), { rows: child.rows, color: child.color });
       else {
         const unit = new Unit(child.kind, child.name, parent, child.path);
-        unit.does = child.does;
+        Object.assign(unit, { does: child.does, rows: child.rows, color: child.color });
         grow(child, unit);
         unit.operations = unit.children.flatMap((inner) => inner.operations);
       }

@@ -61,11 +61,21 @@ class Painter {
     if (unit.folds) group.append(svg("path", { class: "sign", d: `M${num(x + 10)},${num(y + 10)}l4.5,4l-4.5,4` }));
     group.append(this.text(x + (unit.folds ? 22 : 10), y + 18, text.title, "name"));
     if (text.kind) group.append(this.text(x + box.w - 10, y + 18, text.kind, "kind", "end"));
-    if (text.parameters) group.append(this.text(x + 10, y + 38, text.parameters, "kind"));
-    if (text.gradient) group.append(this.weights(text.gradient, x + box.w - 10, y + 26));
-    if (text.strip) group.append(this.strip(text.strip, x + 10, y + 49, box.w - 20));
+    text.rows.forEach((row, k) => group.append(this.text(x + 10, y + 36 + 15 * k, row, "kind")));
+    if (unit.color) this.tint(group, unit.color);
+    const below = y + 15 * text.rows.length;
+    if (text.parameters) group.append(this.text(x + 10, below + 38, text.parameters, "kind"));
+    if (text.gradient) group.append(this.weights(text.gradient, x + box.w - 10, below + 26));
+    if (text.strip) group.append(this.strip(text.strip, x + 10, below + 49, box.w - 20));
     this.layers.boxes.append(group);
     this.parts.push({ element: group, nodes: unit.operations, unit, x, y, w: box.w, h: box.h });
+  }
+
+  // A layer's own colour, with text that is readable on it in every theme.
+  tint(group, color) {
+    group.querySelector(":scope > rect:not(.behind)").style.fill = color;
+    group.style.setProperty("--title", readableOn(color));
+    group.style.setProperty("--quiet", readableOn(color));
   }
 
   spoken(unit, text) {
@@ -139,7 +149,7 @@ class Painter {
   }
 
   gradientOf(link) {
-    return this.graph.show === "forward" && this.graph.recorded ? this.graph.gradientOf(link.uses) : null;
+    return this.graph.recorded ? this.graph.gradientOf(link.uses) : null;
   }
 
   label(link, x, y) {

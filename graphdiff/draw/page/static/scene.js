@@ -118,15 +118,16 @@ class Scene {
     const title = widthOf(text.title, 13, true) + (unit.folds ? 16 : 0);
     const first = title + widthOf(text.kind, 11) + 34;
     const second = text.parameters ? widthOf(text.parameters, 11) + 110 : 0;
+    const said = Math.max(0, ...text.rows.map((row) => widthOf(row, 11) + 20));
     const rows = 1 + Boolean(text.parameters) + Boolean(text.strip);
-    return { unit, text, w: Math.ceil(Math.max(BOX, first, second)), h: 8 + 20 * rows };
+    return { unit, text, w: Math.ceil(Math.max(BOX, first, second, said)), h: 8 + 20 * rows + 15 * text.rows.length };
   }
 
   labelOf(link) {
     const tensors = [...new Set(link.uses.map((use) => use.tensor))];
     const shape = this.graph.nodes[tensors[0]].shape;
     const text = tensors.length > 1 ? `${tensors.length} tensors` : shape === "scalar" ? "" : shape;
-    const gradient = this.graph.show === "forward" && this.graph.recorded ? this.graph.gradientOf(link.uses) : null;
+    const gradient = this.graph.recorded ? this.graph.gradientOf(link.uses) : null;
     link.text = text;
     link.gradient = gradient;
     const lines = Boolean(text) + Boolean(gradient);
@@ -154,12 +155,13 @@ function boxText(graph, unit) {
   const operations = unit.operations.map((i) => graph.nodes[i]).filter((node) => node.op);
   const parameters = operations[0]?.stage && graph.mixed ? [] : graph.parametersOf(unit.operations);
   const size = parameters.reduce((sum, i) => sum + graph.nodes[i].size, 0);
-  const gradient = parameters.length && graph.show === "forward" ? graph.normOf(parameters.map((i) => graph.nodes[i])) : null;
+  const gradient = parameters.length && !graph.staged ? graph.normOf(parameters.map((i) => graph.nodes[i])) : null;
   return {
     title: shortened(unit.name, 30),
     kind: shortened(kindOf(graph, unit), 44),
     parameters: size ? `${countText(size)} params` : "",
     gradient,
+    rows: (unit.rows ?? []).map((row) => shortened(row, 60)),
     strip: unit.kind === "repeat" && gradient ? unit.children : null,
   };
 }
