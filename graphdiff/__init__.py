@@ -15,7 +15,7 @@ from graphdiff.cell import Cell
 from graphdiff.compile import Compiled, compile, make_graph
 from graphdiff.context import no_grad, scope
 from graphdiff.diagnose import Numbers, Report, diagnose, profile, statistics
-from graphdiff.draw import Picture, draw, draw_steps
+from graphdiff.draw import Picture, draw, draw_diff, draw_steps
 from graphdiff.dtypes import DType
 from graphdiff.errors import GraphdiffError
 from graphdiff.graph import Graph, Node, TensorSpec
@@ -73,6 +73,7 @@ __all__ = [
     "datasets",
     "diagnose",
     "draw",
+    "draw_diff",
     "draw_steps",
     "errors",
     "freeze",

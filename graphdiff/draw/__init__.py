@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from graphdiff.draw.diff import draw_diff
 from graphdiff.draw.film import draw_steps
 from graphdiff.draw.picture import Picture
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from graphdiff.graph import Graph
     from graphdiff.tensor import Tensor
 
-__all__ = ["Picture", "draw", "draw_steps"]
+__all__ = ["Picture", "draw", "draw_diff", "draw_steps"]
 
 _MOST_OPERATIONS = 40  # in a circuit, unless it is asked for
 _MOST_LAYERS = 12  # in the tensor style, unless it is asked for

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from graphdiff.errors import DrawingError
+
 if TYPE_CHECKING:
     from graphdiff.draw.picture import Picture
 
@@ -27,4 +29,6 @@ def dot(picture: Picture, **_: Any) -> str:
 def html(picture: Picture, *, timeout: float, **_: Any) -> str:
     from graphdiff.draw.page import page
 
+    if picture.subject is None:
+        raise DrawingError("a page shows one graph", fix="save what draw(...) returned, or save this as .svg")
     return page(picture, timeout)

@@ -46,7 +46,7 @@ def json_text(picture: Picture, **_: Any) -> str:
     """
     subject = picture.subject
     if subject is None:
-        raise DrawingError("this picture is DOT text alone", fix="save what draw(...) returned")
+        raise DrawingError("this picture is not of one graph", fix="save what draw(...) returned")
     found = to_json(_graph(subject))
     for node, item in zip(found["nodes"], subject.items, strict=True):
         node |= _numbers_of(item)

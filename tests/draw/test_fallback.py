@@ -13,6 +13,7 @@ from draw.slow_engine import plant
 
 import graphdiff as gd
 from graphdiff.draw import Picture, draw, layout
+from graphdiff.draw.modules import Overview
 from graphdiff.errors import LayoutTimeoutError
 
 pytestmark = [
@@ -72,6 +73,14 @@ def test_other_formats_do_not_wait_again(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert "hidden" in picture.svg
     assert not beat.exists()
     assert "hidden" not in picture.dot
+
+
+def test_a_page_is_of_what_was_laid_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    picture = draw(chain(100), style="circuit")
+    plant(monkeypatch, tmp_path, most=8_000)
+    text = picture.save(tmp_path / "x.html", timeout=LIMIT).read_text("utf-8")
+    assert "boxes hidden: layout took longer than 1 s" in text
+    assert isinstance(picture.instead.view, Overview)
 
 
 def test_an_engine_that_hangs_on_everything_is_an_error(

@@ -90,5 +90,5 @@ def test_every_kind_of_picture_is_a_graph(options: dict, tmp_path: Path) -> None
 
 
 def test_dot_text_alone_has_no_json() -> None:
-    with pytest.raises(DrawingError, match="DOT text alone"):
+    with pytest.raises(DrawingError, match="not of one graph"):
         gd.renderers[".json"](Picture("digraph { a }"))

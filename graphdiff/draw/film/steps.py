@@ -8,8 +8,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphdiff.draw import words
-from graphdiff.draw.film.alignment import aligned
 from graphdiff.draw.picture import TIMEOUT, Picture, write
 from graphdiff.errors import ArgumentError, DrawingError
 
@@ -46,7 +44,8 @@ def draw_steps(
     Raises:
         ArgumentError: no steps, or what ``draw`` objects to.
     """
-    from graphdiff.draw import draw
+    from graphdiff.draw import draw, words
+    from graphdiff.draw.film.alignment import aligned
 
     names, dots = [], []
     for number, step in enumerate(steps):
