@@ -37,6 +37,7 @@ sphinx_gallery_conf = {
     "capture_repr": (),
     "abort_on_example_error": True,
     "download_all_examples": False,
+    "notebook_extensions": set(),
     "show_signature": False,
     "show_memory": False,
     "minigallery_sort_order": "saved_pictures.as_listed",
