@@ -147,9 +147,9 @@ class Search:
             return f"which holds it from the start, first at element {element}"
         spoilt = [self.run.graph[i] for i in node.inputs if i in self.bad]
         if spoilt:
-            return f"its operand {', '.join(dict.fromkeys(x.label for x in spoilt))} is not finite"
+            return f"its operand {', '.join(dict.fromkeys(map(called, spoilt)))} is not finite"
         if inside is not None:
-            return f"inside it, in {inside.node.label}: {inside.why}"
+            return f"inside it, in {called(inside.node)}: {inside.why}"
         at = f" at element {element}" if element else ""
         nan = self.bad[node.id]
         if not node.primitive.elementwise:
@@ -167,6 +167,11 @@ class Search:
             result = node.primitive.decompose(*operands, **node.params)
         run = run_of(result)
         return Search(run).first(run.forward)
+
+
+def called(node: Node) -> str:
+    """The node's name, else what it is, the same in every run."""
+    return node.name or (node.primitive.name if node.primitive else node.role)
 
 
 def _is_literal(node: Node) -> bool:

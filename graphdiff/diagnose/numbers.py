@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ from graphdiff.diagnose.run import Loss, Run, apply, run_of
 from graphdiff.diagnose.statistics import Statistics, statistics_of
 from graphdiff.draw import words
 from graphdiff.errors import ArgumentError
-from graphdiff.graph import Graph, Node, TensorSpec
+from graphdiff.graph import Node, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -127,14 +127,14 @@ def statistics(target: Any, *args: Any, loss: Loss | None = None, bins: int = 0)
     """Shapes, parameters, operations and bytes of every node, and what values and gradients are like.
 
     Args:
-        target, args, loss: as for :func:`graphdiff.diagnose`; or a :class:`graphdiff.Graph`, which has no
-            values.
+        target, args, loss: as for :func:`graphdiff.diagnose`; or a :class:`graphdiff.Graph`, whose values are
+            not known.
         bins: how many each histogram has; none are made for 0.
 
     Raises:
         ArgumentError, TracingError: as for :func:`graphdiff.diagnose`.
     """
-    run = _run_of(target, args, loss)
+    run = run_of(target, args, loss)
     values = {node.id: run.values[node.id] for node in run.forward if node.id in run.values}
     gradients = {i: run.values[g] for i, g in run.gradients.items() if g in run.values}
     facts = iter(statistics_of([*values.values(), *gradients.values()], bins))
@@ -207,12 +207,6 @@ def _by_origin(run: Run, known: Mapping[int, float]) -> dict[int, float]:
         if origin is not None:
             found[origin.id] = found.get(origin.id, 0) + known[node.id]
     return found
-
-
-def _run_of(target: Any, args: Sequence[Any], loss: Loss | None) -> Run:
-    if isinstance(target, Graph):
-        return Run(target, {}, {}, any(node.role == "backward" for node in target))
-    return run_of(target, args, loss)
 
 
 def _scope(node: Node) -> list[str]:

@@ -12,6 +12,7 @@ from graphdiff.diagnose.run import Loss, Run, run_of
 from graphdiff.diagnose.states import State
 from graphdiff.diagnose.statistics import Statistics, fetched, statistics_of
 from graphdiff.draw import words
+from graphdiff.errors import ArgumentError
 from graphdiff.graph import Node
 from graphdiff.tensor import Tensor
 
@@ -130,7 +131,12 @@ def diagnose(target: Any, *args: Any, loss: Loss | None = None) -> Report:
         ArgumentError: a target that cannot be looked at, or arguments where it takes none.
         TracingError: a function that needs the value of a tensor; diagnose the tensor that it returns.
     """
-    return report_of(run_of(target, args, loss))
+    run = run_of(target, args, loss)
+    if not run.values:
+        raise ArgumentError(
+            "a graph has no values to look at", fix="give the tensor, or the function it is of"
+        )
+    return report_of(run)
 
 
 def report_of(run: Run) -> Report:

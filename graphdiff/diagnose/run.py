@@ -63,8 +63,8 @@ def run_of(target: Any, args: Sequence[Any] = (), loss: Loss | None = None) -> R
     """The run of a target.
 
     Args:
-        target: a tensor; the record of a backward pass; a trainer, a module or any function, compiled or not,
-            which is run on ``args``.
+        target: a tensor; the record of a backward pass; a graph, which has no values; a trainer, a module or
+            any function, compiled or not, which is run on ``args``.
         loss: for a module, ``loss(model(args[0]), *args[1:])`` is differentiated.
 
     Raises:
@@ -73,10 +73,12 @@ def run_of(target: Any, args: Sequence[Any] = (), loss: Loss | None = None) -> R
     """
     from graphdiff.train.trainer import Trainer
 
-    if isinstance(target, (Tensor, Backward)) and (args or loss is not None):
+    if isinstance(target, (Tensor, Backward, Graph)) and (args or loss is not None):
         raise ArgumentError(
             f"a {type(target).__name__} was computed already, and takes no arguments", fix="give it alone"
         )
+    if isinstance(target, Graph):
+        return Run(target, {}, {}, any(node.role == "backward" for node in target))
     if isinstance(target, Backward):
         return _of_record(target)
     if isinstance(target, Tensor):

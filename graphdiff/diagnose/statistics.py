@@ -103,7 +103,7 @@ def _row(t: Tensor, bins: int) -> Tensor:
     finite = ops.isfinite(x)
     low, high = ops.min(ops.where(finite, x, math.inf)), ops.max(ops.where(finite, x, -math.inf))
     kept, count = ops.where(finite, x, 0.0), ops.cast(ops.sum(finite), "float64")
-    largest = ops.max(ops.abs(kept))
+    largest = ops.maximum(ops.abs(ops.min(kept)), ops.abs(ops.max(kept)))
     scale = ops.where(largest > 0.0, largest, 1.0)
     scaled = kept / scale
     mean = ops.sum(scaled) / count

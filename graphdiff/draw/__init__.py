@@ -53,6 +53,8 @@ def draw(
     hide: Collection[Leaves] = (),
     local_gradients: bool = False,
     boxes: int | None = None,
+    numbers: str | Collection[str] = (),
+    color: str = "gradient",
 ) -> Picture:
     """Draw what was computed.
 
@@ -85,15 +87,21 @@ def draw(
             each operand, at the head of the wire.
         boxes: the most boxes outside the circuit style, which fold further until they are so few. Without
             it as many as a page has room for, 24, and up to 60 where folding by scope cannot do with less.
+        numbers: what boxes show of the forward pass: some of "shape", "parameters" (their shapes), "flops" (a
+            multiply-add is two), "bytes", "time" (each operation is computed again and timed), "values",
+            "gradients" and "histogram".
+        color: what the colour of boxes stands for: "gradient", which is on the chips; or "time", "bytes" or
+            "flops", the share of the largest.
 
     Returns:
         The picture. Nothing is laid out yet.
 
     Raises:
         ArgumentError: a target that is none of these, a record of another graph, or an unknown style,
-            scope, composite, tensor, pass or kind of leaf, or no path between two places.
+            scope, composite, tensor, pass, kind of leaf, number or colour, or no path between two places.
     """
     from graphdiff.draw import renderers
+    from graphdiff.draw.figures import figures_of
     from graphdiff.draw.paths import on_paths, without
     from graphdiff.draw.scopes import asked_for
     from graphdiff.draw.styles import Options
@@ -118,7 +126,8 @@ def draw(
             "local gradients need a backward pass",
             fix="draw(f, gradients=f.backward(), local_gradients=True)",
         )
-    options = Options(title, asked, depth, boxes, local_gradients)
+    figures = figures_of(gradients or target, numbers, color, style == "circuit" or show != "forward")
+    options = Options(title, asked, depth, boxes, local_gradients, figures)
     picture = renderers.drawn(style, drawn, options)
     picture.subject = whole
     return picture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING
 
 from graphdiff.draw import markup, palette, words
@@ -257,6 +258,13 @@ def _beside(cells: list[str]) -> str:
     return markup.table(markup.row(space, *cells), CELLSPACING=2, CELLPADDING=1)
 
 
+def _norms(overview: Overview) -> list[Norm]:
+    """All norms that a picture shows."""
+    shown = [*(box.gradient for box in overview.boxes), *(link.gradient for link in overview.links)]
+    strips = [norm for box in overview.boxes if box.repeat for norm in box.repeat.strip]
+    return [norm for norm in shown if norm is not None] + strips
+
+
 def _write_legend(dot: graphviz.Digraph, overview: Overview) -> None:
     def text(words: str) -> str:
         return markup.cell(markup.font(words, palette.GREY, 9))
@@ -267,7 +275,14 @@ def _write_legend(dot: graphviz.Digraph, overview: Overview) -> None:
 
     scale = [colour(10.0**power, words.norm(10.0**power)) for power, _ in palette.SCALE]
     row = [text(f"gradient norm: vanishing{markup.BLANK}"), *scale, text(f"{markup.BLANK}exploding")]
-    row.append(colour(float("nan"), "NaN / ∞", 40))
+    norms = _norms(overview)
+    known = [norm.value for norm in norms if norm.state == "known"]
+    if not all(map(math.isfinite, known)):
+        row.append(colour(float("nan"), "NaN / ∞", 40))
+    if 0 in known:
+        row += [markup.cell(WIDTH=6), _chip(Norm("known", 0.0)), text("zero")]
+    if any(norm.state == "none" for norm in norms):
+        row += [markup.cell(WIDTH=6), markup.cell(BGCOLOR=palette.EMPTY, WIDTH=14), text("no gradient here")]
     space = markup.row(markup.cell(HEIGHT=8))
     legend = markup.table(space, markup.row(*row), CELLPADDING=3)
     dot.node("legend", label=markup.label(legend), tooltip="the colour of a gradient's norm")

@@ -22,6 +22,7 @@ ADDED, REMOVED, CHANGED = "#D9F0DE", "#F6DADA", "#FFF0C2"
 NEUTRAL = "#8A94A6"
 NOT_FINITE = "#D100D1"
 PAPER = "#FFFFFF"
+MUCH = "#8B7AB8"
 
 _READABLE = 4.5
 _TEXT = ("#1F2937", "#FFFFFF", "#000000")  # one of them is readable on any colour
@@ -51,6 +52,11 @@ def of_norm(value: float) -> str:
         if power <= high:
             return _between(start, end, (power - low) / (high - low))
     raise AssertionError("a power of ten within the scale")
+
+
+def of_share(share: float) -> str:
+    """The colour of an amount, as a share of the largest one: from paper to violet, which no gradient has."""
+    return _between(PAPER, MUCH, share)
 
 
 def of_line(fill: str) -> str:

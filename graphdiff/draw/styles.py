@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from graphdiff.draw import words
 from graphdiff.draw.circuit import circuit_of
 from graphdiff.draw.circuit_dot import circuit_dot
+from graphdiff.draw.figures import Figures, annotated, told
 from graphdiff.draw.folding import BUDGET, folding_of
 from graphdiff.draw.labels import labelled
 from graphdiff.draw.modules import overview_of
@@ -26,6 +27,7 @@ class Options:
         depth: the most levels of scopes.
         boxes: the most boxes.
         local_gradients: whether to print the derivative of each operation by each operand.
+        figures: the numbers in boxes, and the first bad node.
     """
 
     title: str = ""
@@ -33,6 +35,7 @@ class Options:
     depth: int | None = None
     boxes: int | None = None
     local_gradients: bool = False
+    figures: Figures = field(default_factory=Figures)
 
 
 def circuit(subject: Subject, options: Options) -> Picture:
@@ -41,9 +44,11 @@ def circuit(subject: Subject, options: Options) -> Picture:
     boxes = len(view.operators) + len(view.leaves) + len(view.results)
 
     def coarser(budget: int, why: str) -> Picture:
-        return _coarser(subject, options.title, boxes, min(budget, BUDGET), why)
+        return _coarser(subject, options, boxes, min(budget, BUDGET), why)
 
-    return Picture(circuit_dot(view, options.title), view, title=options.title, boxes=boxes, coarser=coarser)
+    bad = options.figures.bad
+    title = " · ".join(filter(None, (options.title, told(bad) if bad else "")))
+    return Picture(circuit_dot(view, title), view, title=title, boxes=boxes, coarser=coarser)
 
 
 def tensor(subject: Subject, options: Options) -> Picture:
@@ -61,17 +66,19 @@ def _boxes(subject: Subject, options: Options, style: str, asked: int = 0, why: 
     folding = folding_of(options.asked, options.depth, options.boxes, style)
     view = overview_of(subject, folding, roll=style == "overview")
     view.boxes = labelled(view.boxes, view.subject)
+    annotated(view, options.figures)
     boxes = len(view.boxes)
     asked = max(asked, boxes)
     if why:
         view.facts.insert(0, f"{words.plural(asked - boxes, 'box')} hidden: {why}")
 
     def coarser(budget: int, why: str) -> Picture:
-        return _coarser(subject, options.title, asked, budget, why)
+        return _coarser(subject, options, asked, budget, why)
 
     return Picture(modules_dot(view, options.title), view, title=options.title, boxes=boxes, coarser=coarser)
 
 
-def _coarser(subject: Subject, title: str, asked: int, budget: int, why: str) -> Picture:
+def _coarser(subject: Subject, options: Options, asked: int, budget: int, why: str) -> Picture:
     """Fewer boxes than were asked for, whatever was to be unfolded."""
-    return _boxes(subject, Options(title, boxes=budget), "overview", asked, why)
+    fewer = Options(options.title, boxes=budget, figures=options.figures)
+    return _boxes(subject, fewer, "overview", asked, why)
