@@ -174,13 +174,13 @@ class Primitive:
         self.symbol = symbol or name
         self.samples = samples
         self.__doc__ = doc or name
-        _named[name] = self
+        _named.setdefault(name, self)
         # Specs are interned, so this look-up replaces the shape rule on every call but the first.
         self.known: dict[tuple[Any, ...], Application] = {}
 
     @staticmethod
     def named(name: str) -> Primitive:
-        """The primitive of that name; of several, the one made last.
+        """The primitive of that name; of several, the one made first, so that no stranger's takes ours.
 
         Raises:
             GraphError: nothing in this process has made one.

@@ -12,7 +12,7 @@ from graphdiff.backend import Backend, Joint, Kernel
 from graphdiff.compile.executable import Executable
 from graphdiff.compile.program import Program
 from graphdiff.dtypes import DType, as_dtype
-from graphdiff.errors import ArgumentError
+from graphdiff.errors import ArgumentError, DTypeError
 from graphdiff.graph import TensorSpec
 from graphdiff_numpy.kernels import BARE, kernels
 from graphdiff_numpy.lowering import Lowered
@@ -29,7 +29,7 @@ class NumpyBackend(Backend):
     """NumPy on the CPU. Values of no dimension may be NumPy scalars.
 
     Raises:
-        ArgumentError: a device other than the CPU.
+        ArgumentError: a device other than the CPU. DTypeError, where an array is made: bfloat16.
     """
 
     name = "numpy"
@@ -44,6 +44,8 @@ class NumpyBackend(Backend):
         self.built_in = dict(self.kernels)  # those of them that nobody replaced have raw forms
 
     def asarray(self, value: Any, dtype: DType | None = None, *, copy: bool = False) -> Array:
+        if dtype is not None and dtype not in _SCALARS:  # NumPy may know it, from another library's import
+            raise DTypeError(f"the NumPy backend has no {dtype}", fix="use float32, or the torch backend")
         if dtype is not None and isinstance(value, (int, float)):
             return _SCALARS[dtype](value)
         # Other libraries' arrays say how they become NumPy's; DLPack is the fallback for those on the host.

@@ -19,7 +19,8 @@ def full(shape: Any, value: float, dtype: Any = None) -> Tensor:
     """A constant of one value; float64 unless said otherwise.
 
     Raises:
-        ShapeError: no shape. ArgumentError: a value that the dtype, or a dtype that the backend, cannot hold.
+        ShapeError: no shape. ArgumentError: a value that the dtype cannot hold. DTypeError: a dtype that the
+            backend lacks.
     """
     try:
         spec = TensorSpec(as_shape("full", shape), dtype or "float64")
@@ -31,6 +32,8 @@ def full(shape: Any, value: float, dtype: Any = None) -> Tensor:
 def _full(backend: Backend, spec: TensorSpec, value: float) -> Tensor:
     try:
         data = backend.full(spec.shape, value, spec.dtype)
+    except GraphdiffError as problem:
+        raise located(problem, "full") from None
     except (ValueError, TypeError, OverflowError) as problem:
         error = ArgumentError(f"no {spec.dtype} tensor of {value}: {problem}", fix="choose another dtype")
         raise located(error, "full") from None

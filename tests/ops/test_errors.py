@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import graphdiff as gd
-from graphdiff.errors import ArgumentError, AxisError, ShapeError
+from graphdiff.errors import ArgumentError, AxisError, DTypeError, ShapeError
 
 X, CUBE = np.ones((2, 3)), np.ones((2, 3, 4))
 
@@ -67,7 +67,7 @@ REFUSED = {
     "signs that are no letters": (lambda: gd.einsum("i1->i", X), ArgumentError, "only letters"),
     "a negative size": (lambda: gd.full((-1,), 0.0), ShapeError, "(-1,) is not a shape"),
     "a constant that is no number": (lambda: gd.full((2,), "a"), ArgumentError, "no float64 tensor of a"),
-    "a dtype NumPy lacks": (lambda: gd.zeros(2, "bfloat16"), ArgumentError, "bfloat16"),
+    "a dtype NumPy lacks": (lambda: gd.zeros(2, "bfloat16"), DTypeError, "bfloat16"),
     "a matrix of negative size": (lambda: gd.eye(-1), ShapeError, "(-1, -1)"),
     "a matrix of fractional size": (lambda: gd.eye(2, 1.5), ShapeError, "not a shape"),
     "a range of nothing": (lambda: gd.arange(), ArgumentError, "no range of ()"),
