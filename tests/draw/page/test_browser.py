@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from graphdiff.draw.page import page
 pytestmark = [needs_browser, needs_engine]
 
 LEFT, UP, RIGHT, DOWN = "\ue012", "\ue013", "\ue014", "\ue015"
+TAB = "\ue004"
 HOME, END, ENTER, ESCAPE = "\ue011", "\ue010", "\ue007", "\ue00c"
 
 
@@ -109,7 +111,7 @@ def test_tab_reaches_the_tools_and_the_boxes(browser: Browser, pages: Pages) -> 
     browser.open(pages("fan_out"))
     seen = []
     for _ in range(10):
-        browser.press("\ue004")
+        browser.press(TAB)
         seen.append(
             browser.run("const a = document.activeElement; return a.getAttribute('aria-label') || a.id")
         )
@@ -370,6 +372,25 @@ def test_fingers_drag_and_pinch(browser: Browser, pages: Pages) -> None:
         touch("touchMove", (350 - spread, 300), (350 + spread, 300))
     touch("touchEnd")
     assert box()[1] == pytest.approx(3 * width, rel=0.05)
+
+
+@pytest.mark.parametrize("show", ["forward", "both", "backward"])
+@pytest.mark.parametrize("style", ["overview", "circuit"])
+def test_no_keys_and_clicks_upset_it(browser: Browser, folder: Path, style: str, show: str) -> None:
+    """Any keys and clicks in any order; the fixture sees to it that nothing is complained of."""
+    choose = random.Random(f"{style} {show}")
+    browser.open(draw(samples.scoped(3), style=style, show=show).save(folder / f"{style}_{show}.html"))
+    click = """const found = document.querySelectorAll('.box, .frame, g.node');
+        const one = found[Math.floor(arguments[0] * found.length)];
+        one?.dispatchEvent(new PointerEvent('pointerover', { bubbles: true, pointerType: 'mouse' }));
+        one?.dispatchEvent(new MouseEvent('click', { bubbles: true, detail: arguments[1] }));"""
+    for _ in range(40):
+        browser.press(choose.choice([*"stadpFU0+-? ", LEFT, UP, RIGHT, DOWN, HOME, END, ENTER, ESCAPE, TAB]))
+        if choose.random() < 0.3:
+            browser.run(click, choose.random(), choose.choice([1, 2]))
+    browser.press(ESCAPE, ESCAPE, ESCAPE)
+    assert browser.read(".current, .dim, .later") == []
+    assert browser.read("#world text")
 
 
 def overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
