@@ -80,6 +80,7 @@ def _data(view: View, number: int) -> dict[str, Any]:
         "kind": "circuit" if isinstance(shown, Circuit) and svg else "module",
         "svg": _inline(svg) if number else "",
         "of": of,
+        "hidden": sorted(subject.hidden),
         "scale": list(palette.SCALE),
         "notFinite": palette.NOT_FINITE,
         "nodes": nodes_of(subject),

@@ -187,6 +187,12 @@ def test_layers_label_their_boxes() -> None:
     assert "rows" not in last
 
 
+def test_what_is_hidden_stays_hidden() -> None:
+    data = view_of(page(draw(samples.lenet(), style="overview", hide=["parameters"])))
+    assert data["hidden"] == ["parameter"]
+    assert view_of(page(draw(samples.lenet(), style="overview")))["hidden"] == []
+
+
 def test_gradients_that_are_not_known_say_why() -> None:
     x, y = gd.variables(x=2.0, y=3.0)
     assert {node["known"] for node in view_of(page(draw(x * y)))["nodes"]} == {"not yet"}
@@ -236,7 +242,15 @@ def test_without_a_layout_engine_the_page_draws_boxes_itself(no_engine: None) ->
 def test_every_colour_of_the_pictures_follows_the_theme() -> None:
     style = _part("page.css")
     names = [name for name in vars(palette) if name.isupper() and isinstance(getattr(palette, name), str)]
-    for name in set(names) - {"NEUTRAL", "NOT_FINITE", "PAPER"}:  # lines and grounds that suit both
+    own_text = {
+        "NOT_FINITE",
+        "ADDED",
+        "REMOVED",
+        "CHANGED",
+        "MUCH",
+        "PAPER",
+    }  # grounds with text that suits them
+    for name in set(names) - own_text - {"NEUTRAL"}:
         assert f'"{getattr(palette, name).lower()}"]' in style, name
 
 
