@@ -49,6 +49,8 @@ def _node(subject: Subject, i: int, item: Item, flops: Counter) -> JSON:
         }
         if isinstance(primitive, Composite):
             found["composite"] = True
+        if primitive.elementwise:
+            found["elementwise"] = True
         if item.record is not None:
             found["edges"] = [_edge(subject, i, k) for k in range(len(item.inputs))]
     return {key: value for key, value in found.items() if value not in (None, "", [], {})}

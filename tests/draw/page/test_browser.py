@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from draw.page import samples
 from draw.page.browser import Browser, needs_browser, started
@@ -162,6 +163,20 @@ def test_backward_steps_tell_local_upstream_and_contribution(browser: Browser, p
     assert browser.text(".count") == "forward 1 of 2"
     browser.press(ESCAPE)
     assert browser.read(".current") == []
+
+
+def test_products_of_tensors_and_sums_over_broadcast_axes_are_told(browser: Browser, folder: Path) -> None:
+    import graphdiff as gd
+
+    x, w, b = (
+        gd.variable(np.ones(shape), name=name) for name, shape in (("x", (6, 5)), ("w", (5, 4)), ("b", 4))
+    )
+    browser.open(draw(gd.sum(x @ w + b).backward(), style="overview").save(folder / "linear.html"))
+    browser.press("s", RIGHT, RIGHT, RIGHT, RIGHT)
+    assert "b was broadcast: summed to its shape, 4" in browser.text(".step")
+    assert "1 × 6×4 ‖·‖ 4.9 = [6.00, 6.00, 6.00, 6.00]" in browser.text(".step .sum")
+    browser.press(RIGHT)
+    assert "Xᵀ·∇ with ∇ = 6×4 ‖·‖ 4.9 = 5×4 ‖·‖ 27" in browser.text(".step .sum")
 
 
 def test_gradients_appear_as_they_are_computed(browser: Browser, pages: Pages) -> None:
