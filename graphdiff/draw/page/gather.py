@@ -21,6 +21,7 @@ def nodes_of(subject: Subject) -> list[JSON]:
 
 def _node(subject: Subject, i: int, item: Item, flops: Counter) -> JSON:
     node, primitive = item.node, item.node.primitive
+    gradient = statistics(item.gradient)
     found: JSON = {
         "name": words.clean(node.name) or subject.labels.get(i, ""),
         "scope": words.clean(node.scope),
@@ -32,9 +33,9 @@ def _node(subject: Subject, i: int, item: Item, flops: Counter) -> JSON:
         "inputs": list(item.inputs),
         "source": _source(node.source),
         "value": statistics(item.value),
-        "gradient": statistics(item.gradient),
+        "gradient": gradient,
         "known": _known(item),
-        "state": state_of(item.gradient),
+        "state": state_of(gradient),
     }
     if item.stage != "forward":
         found["stage"] = item.stage

@@ -14,11 +14,15 @@ import numpy as np
 import pytest
 from draw.page import samples
 from draw.reading import needs_engine
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 import graphdiff as gd
 from graphdiff.draw import Picture, draw, layout, palette
 from graphdiff.draw.labels import Label
 from graphdiff.draw.page.html import _part, page
+from graphdiff.draw.page.statistics import statistics
 from graphdiff.errors import DrawingError, LayoutToolMissingError
 
 
@@ -135,6 +139,15 @@ def test_statistics_are_those_of_the_array() -> None:
         ("std", finite.std()),
     ):
         assert node["value"][name] == pytest.approx(found, rel=1e-3)
+
+
+@given(arrays(np.float64, st.integers(17, 40), elements=st.floats(-1e300, 1e300, width=64)))
+def test_spreads_are_numpys(values: np.ndarray[Any, Any]) -> None:
+    found = statistics(values)
+    assert found is not None
+    scale = max(1e-300, np.abs(values).max())
+    assert found["mean"] == pytest.approx(scale * np.mean(values / scale), rel=1e-3, abs=1e-12 * scale)
+    assert found["std"] == pytest.approx(scale * np.std(values / scale), rel=1e-3, abs=1e-6 * scale)
 
 
 def test_histograms_count_every_finite_element() -> None:
