@@ -6,6 +6,7 @@ Everything here becomes JSON.
 from __future__ import annotations
 
 from graphdiff.diagnose.flops import Counter
+from graphdiff.diagnose.numbers import Numbers
 from graphdiff.draw import words
 from graphdiff.draw.page.statistics import JSON, state_of, statistics
 from graphdiff.draw.subject import Item, Subject
@@ -13,10 +14,20 @@ from graphdiff.graph import TensorSpec
 from graphdiff.primitive import Composite
 
 
-def nodes_of(subject: Subject) -> list[JSON]:
-    """Every node of the subject, in topological order; operands are told by their place in the list."""
+def nodes_of(subject: Subject, numbers: Numbers | None = None) -> list[JSON]:
+    """Every node of the subject, in topological order; operands are told by their place in the list.
+
+    ``numbers`` has the times, where they were measured.
+    """
     flops = Counter()
-    return [_node(subject, i, item, flops) for i, item in enumerate(subject.items)]
+    return [_node(subject, i, item, flops) | _times(item, numbers) for i, item in enumerate(subject.items)]
+
+
+def _times(item: Item, numbers: Numbers | None) -> JSON:
+    row = numbers[item.node.id] if numbers is not None and item.node.id in numbers else None
+    if row is None or row.seconds is None or item.node.primitive is None:
+        return {}
+    return {"seconds": row.seconds, "backSeconds": row.backward_seconds}
 
 
 def _node(subject: Subject, i: int, item: Item, flops: Counter) -> JSON:

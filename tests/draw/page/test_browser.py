@@ -296,6 +296,26 @@ def test_a_layers_own_colour_has_readable_text(browser: Browser, folder: Path) -
         assert "of its own" in browser.text(box)
 
 
+def test_boxes_are_coloured_by_what_they_cost(browser: Browser, folder: Path) -> None:
+    path = folder / "costs.html"
+    browser.open(draw(samples.lenet(), style="overview", show="forward", numbers="time").save(path))
+    browser.press("F")
+    plain = browser.style(".box[aria-label^=features] > rect", "fill")
+    for amount, unit in (("compute", "FLOPs"), ("memory", "iB"), ("time", "s")):
+        browser.run(
+            "const s = document.querySelector('#tint'); s.value = arguments[0];"
+            "s.dispatchEvent(new Event('change'))",
+            amount,
+        )
+        assert browser.style(".box[aria-label^=features] > rect", "fill") == "rgb(139, 122, 184)"  # the most
+        assert unit in browser.text(".box[aria-label^=features]")
+        assert browser.style(".box[aria-label^=classifier] > rect", "fill") not in (
+            plain,
+            "rgb(139, 122, 184)",
+        )
+        nothing_overlaps(browser)
+
+
 def test_paper_shows_all_of_the_picture(browser: Browser, pages: Pages) -> None:
     browser.open(pages("lenet"))
     browser.click("#closer")

@@ -200,6 +200,12 @@ def test_layers_label_their_boxes() -> None:
     assert "rows" not in last
 
 
+def test_times_are_there_where_they_were_asked_for() -> None:
+    nodes = view_of(page(draw(samples.lenet(), style="overview", show="forward", numbers="time")))["nodes"]
+    assert all(node["seconds"] > 0 for node in nodes if node.get("op") == "conv2d")
+    assert not any("seconds" in node for node in view_of(page(draw(samples.lenet())))["nodes"])
+
+
 def test_what_is_hidden_stays_hidden() -> None:
     data = view_of(page(draw(samples.lenet(), style="overview", hide=["parameters"])))
     assert data["hidden"] == ["parameter"]

@@ -48,6 +48,15 @@ function bytesText(n) {
   return `${n} B`;
 }
 
+const secondsText = (s) => (s < 1e-3 ? `${normText(s * 1e6)} µs` : s < 1 ? `${normText(s * 1e3)} ms` : `${normText(s)} s`);
+
+// What the colour of boxes may stand for: the amount of a node, and how it is said.
+const AMOUNTS = {
+  compute: [(node) => node.flops, (n) => `${countText(n)} FLOPs`],
+  memory: [(node) => node.op && node.bytes, bytesText],
+  time: [(node) => (node.seconds ?? 0) + (node.backSeconds ?? 0), secondsText],
+};
+
 const total = (numbers) => numbers.reduce((sum, n) => sum + (n ?? 0), 0);
 const plural = (n, one) => `${n.toLocaleString("en")} ${one}${n === 1 ? "" : "s"}`;
 const shortened = (text, most) => (text.length > most ? text.slice(0, most - 1).trimEnd() + "…" : text);
@@ -72,6 +81,11 @@ class Graph {
   resultNode(i, label, k) {
     const { shape, dtype, value, gradient, known } = this.nodes[i];
     return { name: label, role: "result", shape, dtype, value, gradient, known, inputs: [i], number: k };
+  }
+
+  // How much of what is coloured a box stands for.
+  amountOf(nodes) {
+    return total(nodes.map((i) => AMOUNTS[this.tint][0](this.nodes[i]) || 0));
   }
 
   isParameter(i) {

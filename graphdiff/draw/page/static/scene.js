@@ -161,7 +161,7 @@ function boxText(graph, unit) {
     kind: shortened(kindOf(graph, unit), 44),
     parameters: size ? `${countText(size)} params` : "",
     gradient,
-    rows: (unit.rows ?? []).map((row) => shortened(row, 60)),
+    rows: [...(unit.rows ?? []).map((row) => shortened(row, 60)), ...(graph.tint && operations.length ? [AMOUNTS[graph.tint][1](graph.amountOf(unit.operations))] : [])],
     strip: unit.kind === "repeat" && gradient ? unit.children : null,
   };
 }
