@@ -68,7 +68,7 @@ class Graph {
     this.mixed = this.nodes.some((node) => node.op && !node.stage) && this.nodes.some((node) => node.stage);
     this.recorded = this.nodes.some((node) => node.known && node.known !== "not yet");
     this.operations = this.nodes.length;
-    this.results.forEach(([i, label], k) => this.nodes.push(this.resultNode(i, label, k)));
+    this.results.forEach(([i, label]) => this.nodes.push(this.resultNode(i, label)));
     this.users = this.nodes.map(() => []);
     this.nodes.forEach((node, i) => {
       node.index = i;
@@ -78,9 +78,9 @@ class Graph {
       node.edges?.forEach((edge, argument) => edge && (edge.passed ??= this.nodes[node.inputs[argument]].gradient));
   }
 
-  resultNode(i, label, k) {
+  resultNode(i, label) {
     const { shape, dtype, value, gradient, known } = this.nodes[i];
-    return { name: label, role: "result", shape, dtype, value, gradient, known, inputs: [i], number: k };
+    return { name: label, role: "result", shape, dtype, value, gradient, known, inputs: [i] };
   }
 
   // How much of what is coloured a box stands for.
