@@ -21,7 +21,9 @@ from graphdiff.draw.page.views import View, views_of
 from graphdiff.draw.picture import TIMEOUT, Picture
 
 SCRIPTS = (
-    "model",
+    "words",
+    "graph",
+    "units",
     "layout",
     "scene",
     "paint",
