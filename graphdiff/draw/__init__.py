@@ -129,7 +129,7 @@ def draw(
     figures = figures_of(gradients or target, numbers, color, style == "circuit" or show != "forward")
     options = Options(title, asked, depth, boxes, local_gradients, figures)
     picture = renderers.drawn(style, drawn, options)
-    picture.subject = whole
+    picture.subject, picture.numbers = whole, figures.numbers
     return picture
 
 

@@ -13,6 +13,7 @@ from graphdiff.draw import layout, renderers
 from graphdiff.errors import DrawingError, LayoutTimeoutError
 
 if TYPE_CHECKING:
+    from graphdiff.diagnose.numbers import Numbers
     from graphdiff.draw.circuit import Circuit
     from graphdiff.draw.modules import Overview
     from graphdiff.draw.subject import Subject
@@ -44,6 +45,7 @@ class Picture:
         dot: the picture as DOT text, the same every time for the same graph; needs no layout engine.
         view: what the picture shows, for outputs that are made without DOT; ids are those of its SVG.
         subject: the graph and its numbers, where ``draw`` made the picture.
+        numbers: what was measured for it, if anything was asked for.
         instead: the picture of fewer boxes that took its place, once a layout has taken too long.
     """
 
@@ -61,6 +63,7 @@ class Picture:
         self.title = title
         self.boxes = boxes
         self.subject: Subject | None = None
+        self.numbers: Numbers | None = None
         self._coarser = coarser
         self.instead: Picture | None = None
         self._rendered: dict[tuple[str, int | None], bytes] = {}

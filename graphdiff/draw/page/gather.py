@@ -6,6 +6,7 @@ Everything here becomes JSON.
 from __future__ import annotations
 
 from graphdiff.diagnose.flops import Counter
+from graphdiff.diagnose.numbers import Numbers
 from graphdiff.draw import words
 from graphdiff.draw.page.statistics import JSON, state_of, statistics
 from graphdiff.draw.subject import Item, Subject
@@ -13,14 +14,25 @@ from graphdiff.graph import TensorSpec
 from graphdiff.primitive import Composite
 
 
-def nodes_of(subject: Subject) -> list[JSON]:
-    """Every node of the subject, in topological order; operands are told by their place in the list."""
+def nodes_of(subject: Subject, numbers: Numbers | None = None) -> list[JSON]:
+    """Every node of the subject, in topological order; operands are told by their place in the list.
+
+    ``numbers`` has the times, where they were measured.
+    """
     flops = Counter()
-    return [_node(subject, i, item, flops) for i, item in enumerate(subject.items)]
+    return [_node(subject, i, item, flops) | _times(item, numbers) for i, item in enumerate(subject.items)]
+
+
+def _times(item: Item, numbers: Numbers | None) -> JSON:
+    row = numbers[item.node.id] if numbers is not None and item.node.id in numbers else None
+    if row is None or row.seconds is None or item.node.primitive is None:
+        return {}
+    return {"seconds": row.seconds, "backSeconds": row.backward_seconds}
 
 
 def _node(subject: Subject, i: int, item: Item, flops: Counter) -> JSON:
     node, primitive = item.node, item.node.primitive
+    gradient = statistics(item.gradient)
     found: JSON = {
         "name": words.clean(node.name) or subject.labels.get(i, ""),
         "scope": words.clean(node.scope),
@@ -32,9 +44,9 @@ def _node(subject: Subject, i: int, item: Item, flops: Counter) -> JSON:
         "inputs": list(item.inputs),
         "source": _source(node.source),
         "value": statistics(item.value),
-        "gradient": statistics(item.gradient),
+        "gradient": gradient,
         "known": _known(item),
-        "state": state_of(item.gradient),
+        "state": state_of(gradient),
     }
     if item.stage != "forward":
         found["stage"] = item.stage
@@ -49,6 +61,8 @@ def _node(subject: Subject, i: int, item: Item, flops: Counter) -> JSON:
         }
         if isinstance(primitive, Composite):
             found["composite"] = True
+        if primitive.elementwise:
+            found["elementwise"] = True
         if item.record is not None:
             found["edges"] = [_edge(subject, i, k) for k in range(len(item.inputs))]
     return {key: value for key, value in found.items() if value not in (None, "", [], {})}

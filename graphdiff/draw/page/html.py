@@ -11,6 +11,7 @@ import re
 from importlib import resources
 from typing import Any
 
+from graphdiff.diagnose.numbers import Numbers
 from graphdiff.draw import palette, words
 from graphdiff.draw.circuit import Circuit
 from graphdiff.draw.modules import Overview
@@ -20,7 +21,9 @@ from graphdiff.draw.page.views import View, views_of
 from graphdiff.draw.picture import TIMEOUT, Picture
 
 SCRIPTS = (
-    "model",
+    "words",
+    "graph",
+    "units",
     "layout",
     "scene",
     "paint",
@@ -59,7 +62,9 @@ def page(picture: Picture, timeout: float = TIMEOUT) -> str:
             title=title,
             picture=_inline(views[0].svg),
             drawn=bool(views[0].svg),
-            data=_packed({"title": title, "views": [_data(view, n) for n, view in enumerate(views)]}),
+            data=_packed(
+                {"title": title, "views": [_data(view, n, picture.numbers) for n, view in enumerate(views)]}
+            ),
             style=style,
             style_hash=_hash(style),
             script=script,
@@ -68,7 +73,7 @@ def page(picture: Picture, timeout: float = TIMEOUT) -> str:
     )
 
 
-def _data(view: View, number: int) -> dict[str, Any]:
+def _data(view: View, number: int, numbers: Numbers | None) -> dict[str, Any]:
     """All that the script needs of a view; the first one's picture stands in the page already."""
     shown, svg = view
     subject = shown.subject
@@ -80,9 +85,11 @@ def _data(view: View, number: int) -> dict[str, Any]:
         "kind": "circuit" if isinstance(shown, Circuit) and svg else "module",
         "svg": _inline(svg) if number else "",
         "of": of,
+        "hidden": sorted(subject.hidden),
         "scale": list(palette.SCALE),
         "notFinite": palette.NOT_FINITE,
-        "nodes": nodes_of(subject),
+        "much": palette.MUCH,
+        "nodes": nodes_of(subject, numbers),
         "results": [[i, titles.get(i, label)] for i, label in subject.outputs],
         "tree": tree_of(subject).json(subject),
         "leaves": [

@@ -38,15 +38,13 @@ def statistics(values: Array | None) -> JSON | None:
     if values.size == 1:
         found["exact"] = words.exact(values.ravel()[0])
     elif values.dtype.kind == "f":
-        found |= _spread(values)
+        found |= _spread(values, norm)
     return found
 
 
-def state_of(gradient: Array | None) -> str:
-    """What is the matter with a gradient, in a word; "" where nothing is."""
-    if gradient is None or not gradient.size or gradient.dtype.kind != "f":
-        return ""
-    state = states.of_norm(words.length_of(gradient))
+def state_of(gradient: JSON | None) -> str:
+    """What is the matter with a gradient of such statistics, in a word; "" where nothing is."""
+    state = states.of_norm(float(gradient["norm"])) if gradient and "norm" in gradient else "fine"
     return "" if state == "fine" else state
 
 
@@ -55,35 +53,40 @@ def _printed(values: Array) -> str:
     return words.listed(values) if 0 < values.size <= MOST_PRINTED else ""
 
 
-def _spread(values: Array) -> JSON:
+def _spread(values: Array, norm: float) -> JSON:
     """Of the finite elements; the count of the others, where there are any."""
-    low, high = values.min(), values.max()  # NaN if there is any
-    finite = values if np.isfinite(low) and np.isfinite(high) else values[np.isfinite(values)]
+    finite = values if math.isfinite(norm) else values[np.isfinite(values)]
     found: JSON = {"bad": values.size - finite.size} if finite.size < values.size else {}
-    if finite.size:
-        scale = max(
-            1.0, -float(finite.min()) / _LARGE, float(finite.max()) / _LARGE
-        )  # squares must not overflow
-        scaled = finite if scale == 1.0 else finite / scale
-        found |= {
-            "min": _number(finite.min()),
-            "max": _number(finite.max()),
-            "mean": _number(scale * scaled.mean(dtype=np.float64)),
-            "std": _number(scale * scaled.std(dtype=np.float64)),
-            "zeros": round(1 - np.count_nonzero(finite) / finite.size, 3),
-        }
-    if 1 < finite.size <= _MOST_COUNTED and finite.min() < finite.max():
-        found["bins"] = _histogram(finite.astype(np.float64))
+    if not finite.size:
+        return found
+    low, high = float(finite.min()), float(finite.max())
+    scale = max(1.0, -low / _LARGE, high / _LARGE)  # so that no sum overflows
+    mean = scale * float((finite if scale == 1.0 else finite / scale).mean(dtype=np.float64))
+    if finite is not values:
+        norm = words.length_of(finite)
+    found |= {
+        "min": _number(low),
+        "max": _number(high),
+        "mean": _number(mean),
+        "std": _number(_deviation(norm / math.sqrt(finite.size), mean)),
+        "zeros": round(1 - np.count_nonzero(finite) / finite.size, 3),
+    }
+    if 1 < finite.size <= _MOST_COUNTED and low < high:
+        found["bins"] = _histogram(finite.astype(np.float64), low, high)
     return found
 
 
-def _histogram(values: Array) -> list[int]:
-    """How many elements lie in each of equally wide bins, from the least to the greatest."""
-    low = values.min()
-    place = (values * 0.5 - low * 0.5) / (values.max() * 0.5 - low * 0.5) * _BINS  # halves do not overflow
-    counts: list[int] = np.bincount(
-        np.minimum(place.astype(int), _BINS - 1).ravel(), minlength=_BINS
-    ).tolist()
+def _deviation(root_mean_square: float, mean: float) -> float:
+    """The standard deviation; without a pass over the elements, and without squares that overflow."""
+    rest = max(0.0, root_mean_square - abs(mean))
+    return math.sqrt(rest) * math.sqrt(root_mean_square + abs(mean))
+
+
+def _histogram(values: Array, low: float, high: float) -> list[int]:
+    """How many elements lie in each of equally wide bins from the least to the greatest."""
+    place = (values * 0.5 - low * 0.5) / (high * 0.5 - low * 0.5) * _BINS  # halves do not overflow
+    bins = np.minimum(place.astype(int), _BINS - 1).ravel()
+    counts: list[int] = np.bincount(bins, minlength=_BINS).tolist()
     return counts
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from draw.page import samples
 from draw.page.browser import Browser, needs_browser, started
@@ -19,6 +21,7 @@ from graphdiff.draw.page import page
 pytestmark = [needs_browser, needs_engine]
 
 LEFT, UP, RIGHT, DOWN = "\ue012", "\ue013", "\ue014", "\ue015"
+TAB = "\ue004"
 HOME, END, ENTER, ESCAPE = "\ue011", "\ue010", "\ue007", "\ue00c"
 
 
@@ -109,7 +112,7 @@ def test_tab_reaches_the_tools_and_the_boxes(browser: Browser, pages: Pages) -> 
     browser.open(pages("fan_out"))
     seen = []
     for _ in range(10):
-        browser.press("\ue004")
+        browser.press(TAB)
         seen.append(
             browser.run("const a = document.activeElement; return a.getAttribute('aria-label') || a.id")
         )
@@ -160,6 +163,20 @@ def test_backward_steps_tell_local_upstream_and_contribution(browser: Browser, p
     assert browser.text(".count") == "forward 1 of 2"
     browser.press(ESCAPE)
     assert browser.read(".current") == []
+
+
+def test_products_of_tensors_and_sums_over_broadcast_axes_are_told(browser: Browser, folder: Path) -> None:
+    import graphdiff as gd
+
+    x, w, b = (
+        gd.variable(np.ones(shape), name=name) for name, shape in (("x", (6, 5)), ("w", (5, 4)), ("b", 4))
+    )
+    browser.open(draw(gd.sum(x @ w + b).backward(), style="overview").save(folder / "linear.html"))
+    browser.press("s", RIGHT, RIGHT, RIGHT, RIGHT)
+    assert "b was broadcast: summed to its shape, 4" in browser.text(".step")
+    assert "1 × 6×4 ‖·‖ 4.9 = [6.00, 6.00, 6.00, 6.00]" in browser.text(".step .sum")
+    browser.press(RIGHT)
+    assert "Xᵀ·∇ with ∇ = 6×4 ‖·‖ 4.9 = 5×4 ‖·‖ 27" in browser.text(".step .sum")
 
 
 def test_gradients_appear_as_they_are_computed(browser: Browser, pages: Pages) -> None:
@@ -279,6 +296,26 @@ def test_a_layers_own_colour_has_readable_text(browser: Browser, folder: Path) -
         assert "of its own" in browser.text(box)
 
 
+def test_boxes_are_coloured_by_what_they_cost(browser: Browser, folder: Path) -> None:
+    picture = draw(samples.lenet(), style="overview", show="forward", numbers="time")
+    browser.open(picture.save(folder / "costs.html"))
+    browser.press("F")
+    fills = """return [...document.querySelectorAll('.box[aria-label] > rect:not(.behind)')]
+        .map((rect) => [rect.parentNode.textContent, getComputedStyle(rect).fill])"""
+    most = "rgb(139, 122, 184)"
+    assert most not in [fill for _, fill in browser.run(fills)]
+    for amount, unit in (("compute", "FLOPs"), ("memory", "iB"), ("time", "s")):
+        browser.run(
+            "const s = document.querySelector('#tint'); s.value = arguments[0];"
+            "s.dispatchEvent(new Event('change'))",
+            amount,
+        )
+        (text,) = [text for text, fill in browser.run(fills) if fill == most]
+        assert unit in text
+        assert text.startswith("features") or amount == "time"  # what takes longest is the machine's affair
+        nothing_overlaps(browser)
+
+
 def test_paper_shows_all_of_the_picture(browser: Browser, pages: Pages) -> None:
     browser.open(pages("lenet"))
     browser.click("#closer")
@@ -370,6 +407,25 @@ def test_fingers_drag_and_pinch(browser: Browser, pages: Pages) -> None:
         touch("touchMove", (350 - spread, 300), (350 + spread, 300))
     touch("touchEnd")
     assert box()[1] == pytest.approx(3 * width, rel=0.05)
+
+
+@pytest.mark.parametrize("show", ["forward", "both", "backward"])
+@pytest.mark.parametrize("style", ["overview", "circuit"])
+def test_no_keys_and_clicks_upset_it(browser: Browser, folder: Path, style: str, show: str) -> None:
+    """Any keys and clicks in any order; the fixture sees to it that nothing is complained of."""
+    choose = random.Random(f"{style} {show}")
+    browser.open(draw(samples.scoped(3), style=style, show=show).save(folder / f"{style}_{show}.html"))
+    click = """const found = document.querySelectorAll('.box, .frame, g.node');
+        const one = found[Math.floor(arguments[0] * found.length)];
+        one?.dispatchEvent(new PointerEvent('pointerover', { bubbles: true, pointerType: 'mouse' }));
+        one?.dispatchEvent(new MouseEvent('click', { bubbles: true, detail: arguments[1] }));"""
+    for _ in range(40):
+        browser.press(choose.choice([*"stadpFU0+-? ", LEFT, UP, RIGHT, DOWN, HOME, END, ENTER, ESCAPE, TAB]))
+        if choose.random() < 0.3:
+            browser.run(click, choose.random(), choose.choice([1, 2]))
+    browser.press(ESCAPE, ESCAPE, ESCAPE)
+    assert browser.read(".current, .dim, .later") == []
+    assert browser.read("#world text")
 
 
 def overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:

@@ -14,11 +14,15 @@ import numpy as np
 import pytest
 from draw.page import samples
 from draw.reading import needs_engine
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 import graphdiff as gd
 from graphdiff.draw import Picture, draw, layout, palette
 from graphdiff.draw.labels import Label
 from graphdiff.draw.page.html import _part, page
+from graphdiff.draw.page.statistics import statistics
 from graphdiff.errors import DrawingError, LayoutToolMissingError
 
 
@@ -137,6 +141,15 @@ def test_statistics_are_those_of_the_array() -> None:
         assert node["value"][name] == pytest.approx(found, rel=1e-3)
 
 
+@given(arrays(np.float64, st.integers(17, 40), elements=st.floats(-1e300, 1e300, width=64)))
+def test_spreads_are_numpys(values: np.ndarray[Any, Any]) -> None:
+    found = statistics(values)
+    assert found is not None
+    scale = max(1e-300, np.abs(values).max())
+    assert found["mean"] == pytest.approx(scale * np.mean(values / scale), rel=1e-3, abs=1e-12 * scale)
+    assert found["std"] == pytest.approx(scale * np.std(values / scale), rel=1e-3, abs=1e-6 * scale)
+
+
 def test_histograms_count_every_finite_element() -> None:
     values = np.concatenate([np.repeat(np.arange(8.0), 3), [np.inf]])
     node = view_of(page(draw(gd.variable(values, name="x") * 2.0)))["nodes"][0]
@@ -185,6 +198,18 @@ def test_layers_label_their_boxes() -> None:
     first, last, *_ = tree["children"]
     assert (first["name"], first["rows"], first["color"]) == ("first", ["gated <&>"], "#3B2E7E")
     assert "rows" not in last
+
+
+def test_times_are_there_where_they_were_asked_for() -> None:
+    nodes = view_of(page(draw(samples.lenet(), style="overview", show="forward", numbers="time")))["nodes"]
+    assert all(node["seconds"] > 0 for node in nodes if node.get("op") == "conv2d")
+    assert not any("seconds" in node for node in view_of(page(draw(samples.lenet())))["nodes"])
+
+
+def test_what_is_hidden_stays_hidden() -> None:
+    data = view_of(page(draw(samples.lenet(), style="overview", hide=["parameters"])))
+    assert data["hidden"] == ["parameter"]
+    assert view_of(page(draw(samples.lenet(), style="overview")))["hidden"] == []
 
 
 def test_gradients_that_are_not_known_say_why() -> None:
@@ -236,7 +261,15 @@ def test_without_a_layout_engine_the_page_draws_boxes_itself(no_engine: None) ->
 def test_every_colour_of_the_pictures_follows_the_theme() -> None:
     style = _part("page.css")
     names = [name for name in vars(palette) if name.isupper() and isinstance(getattr(palette, name), str)]
-    for name in set(names) - {"NEUTRAL", "NOT_FINITE", "PAPER"}:  # lines and grounds that suit both
+    own_text = {
+        "NOT_FINITE",
+        "ADDED",
+        "REMOVED",
+        "CHANGED",
+        "MUCH",
+        "PAPER",
+    }  # grounds with text that suits them
+    for name in set(names) - own_text - {"NEUTRAL"}:
         assert f'"{getattr(palette, name).lower()}"]' in style, name
 
 

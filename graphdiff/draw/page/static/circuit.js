@@ -25,7 +25,7 @@ class CircuitView {
     const name = group.querySelector("title").textContent;
     if (group.classList.contains("edge")) return this.readEdge(group, name);
     const wire = name.match(/^w(\d+)/);
-    if (wire) return this.wires.push({ element: group, uses: this.usesOf(name), carries: true });
+    if (wire) return this.wires.push({ element: group, uses: this.usesOf(name) });
     const i = this.nodeOf(name);
     if (i === undefined) return;
     if (!name.startsWith("p")) {

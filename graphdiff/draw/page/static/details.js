@@ -119,7 +119,12 @@ class Details {
 
   costs(nodes) {
     const flops = total(nodes.map((node) => node.flops));
-    return [["compute", flops && `${countText(flops)} FLOPs`], ["memory", bytesText(total(nodes.map((node) => node.bytes)))]];
+    return [["compute", flops && `${countText(flops)} FLOPs`], ["memory", bytesText(total(nodes.map((node) => node.bytes)))], ["time", this.times(nodes)]];
+  }
+
+  times(nodes) {
+    const [forward, backward] = [total(nodes.map((node) => node.seconds)), total(nodes.map((node) => node.backSeconds))];
+    return forward ? `${secondsText(forward)}${backward ? `, ${secondsText(backward)} back` : ""}` : "";
   }
 
   neighbours(word, nodes) {

@@ -47,6 +47,7 @@ class Page {
     }
     const { classList } = document.documentElement;
     classList.toggle("circuit", this.graph.kind === "circuit");
+    classList.toggle("boxes", Boolean(this.view.units));
     classList.toggle("folds", Boolean(this.view.units) || this.data.views.length > 1);
     this.chosen = [];
     this.trace.nodes = null;
@@ -197,8 +198,16 @@ class Page {
     byId("fold").addEventListener("click", () => this.all(false));
     byId("unfold").addEventListener("click", () => this.all(true));
     byId("play-steps").addEventListener("click", () => this.stepping());
+    byId("tint").addEventListener("change", (event) => this.tint(event.target.value));
     byId("theme").addEventListener("click", () => this.theme());
     byId("help").addEventListener("click", () => this.help());
+  }
+
+  // Colours boxes by an amount, or not.
+  tint(amount) {
+    this.graph.tint = amount;
+    this.redraw();
+    this.mark();
   }
 
   fit() {
@@ -308,6 +317,8 @@ class Page {
 
   legend() {
     const { graph } = this;
+    const known = Object.keys(AMOUNTS).filter((name) => graph.nodes.some(AMOUNTS[name][0]));
+    byId("tint").append(html("option", { value: "" }, "Colour: plain"), ...known.map((name) => html("option", { value: name }, `Colour: ${name}`)));
     if (graph.kind === "circuit" || !graph.recorded) return;
     const drawing = svg("svg", { viewBox: "0 0 560 22", width: 560, height: 22, role: "img", "aria-label": "The colours of gradient norms, from vanishing over near white to exploding" });
     const text = (x, words, anchor) => svg("text", { x, y: 15, class: "kind", "text-anchor": anchor }, words);

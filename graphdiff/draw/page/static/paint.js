@@ -62,7 +62,8 @@ class Painter {
     group.append(this.text(x + (unit.folds ? 22 : 10), y + 18, text.title, "name"));
     if (text.kind) group.append(this.text(x + box.w - 10, y + 18, text.kind, "kind", "end"));
     text.rows.forEach((row, k) => group.append(this.text(x + 10, y + 36 + 15 * k, row, "kind")));
-    if (unit.color) this.tint(group, unit.color);
+    const color = unit.color ?? this.share(unit);
+    if (color) this.tint(group, color);
     const below = y + 15 * text.rows.length;
     if (text.parameters) group.append(this.text(x + 10, below + 38, text.parameters, "kind"));
     if (text.gradient) group.append(this.weights(text.gradient, x + box.w - 10, below + 26));
@@ -71,11 +72,22 @@ class Painter {
     this.parts.push({ element: group, nodes: unit.operations, unit, x, y, w: box.w, h: box.h });
   }
 
+  // From white to violet: the amount in a box, beside the largest in any.
+  share(unit) {
+    const { graph } = this;
+    if (!graph.tint || !graph.nodes[unit.operations[0]].op) return null;
+    this.most ??= Math.max(...this.leaves(this.scene).map((box) => graph.amountOf(box.unit.operations)));
+    return this.most ? mixed("#FFFFFF", graph.much, graph.amountOf(unit.operations) / this.most) : null;
+  }
+
+  leaves(content) {
+    return content.boxes.flatMap((box) => (box.inner ? this.leaves(box.inner) : [box]));
+  }
+
   // A layer's own colour, with text that is readable on it in every theme.
   tint(group, color) {
     group.querySelector(":scope > rect:not(.behind)").style.fill = color;
-    group.style.setProperty("--title", readableOn(color));
-    group.style.setProperty("--quiet", readableOn(color));
+    for (const name of ["--title", "--quiet", "--frame-title"]) group.style.setProperty(name, readableOn(color));
   }
 
   spoken(unit, text) {

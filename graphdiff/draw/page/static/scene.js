@@ -153,7 +153,7 @@ function frameTitle(unit) {
 // What a folded box says.
 function boxText(graph, unit) {
   const operations = unit.operations.map((i) => graph.nodes[i]).filter((node) => node.op);
-  const parameters = operations[0]?.stage && graph.mixed ? [] : graph.parametersOf(unit.operations);
+  const parameters = (operations[0]?.stage && graph.mixed) || graph.hidden.includes("parameter") ? [] : graph.parametersOf(unit.operations);
   const size = parameters.reduce((sum, i) => sum + graph.nodes[i].size, 0);
   const gradient = parameters.length && !graph.staged ? graph.normOf(parameters.map((i) => graph.nodes[i])) : null;
   return {
@@ -161,7 +161,7 @@ function boxText(graph, unit) {
     kind: shortened(kindOf(graph, unit), 44),
     parameters: size ? `${countText(size)} params` : "",
     gradient,
-    rows: (unit.rows ?? []).map((row) => shortened(row, 60)),
+    rows: [...(unit.rows ?? []).map((row) => shortened(row, 60)), ...(graph.tint && operations.length ? [AMOUNTS[graph.tint][1](graph.amountOf(unit.operations))] : [])],
     strip: unit.kind === "repeat" && gradient ? unit.children : null,
   };
 }

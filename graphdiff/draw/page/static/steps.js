@@ -167,8 +167,9 @@ class Steps {
     const numeric = edge.local && edge.local !== formula;
     if (formula) block.append(html("div", { class: "quiet" }, `local gradient:  ${formula}${numeric ? ` = ${edge.local}` : ""}`));
     else if (numeric) block.append(html("div", { class: "quiet" }, `local gradient:  ${edge.local}`));
-    block.append(html("div", { class: "sum" },
-      html("span", { class: "local" }, edge.local || "local"), " × ", html("span", { class: "gradient" }, upstream), " = ", html("b", { class: "gradient" }, edge.passed.text)));
+    block.append(html("div", { class: "sum" }, ...this.product(edge.local || "local", upstream), " = ", html("b", { class: "gradient" }, edge.passed.text)));
+    if (node.elementwise && graph.nodes[k].shape !== node.shape)
+      block.append(html("div", { class: "quiet" }, `${name} was broadcast: summed to its shape, ${graph.nodes[k].shape}`));
     block.append(...this.numbers(edge.passed));
     const uses = graph.users[k].filter((use) => graph.nodes[use.user].edges?.[use.argument]);
     if (uses.length > 1) {
@@ -177,6 +178,13 @@ class Steps {
       block.append(html("div", { class: "quiet" }, last ? `${name} has ${uses.length} uses; their sum: ${total}` : `${name} has ${uses.length} uses; more is to come`));
     }
     return block;
+  }
+
+  // A formula that has the upstream gradient in it, such as ∇·Yᵀ, is no factor but the whole product.
+  product(local, upstream) {
+    const gradient = html("span", { class: "gradient" }, upstream);
+    const first = html("span", { class: "local" }, local);
+    return local.includes("∇") ? [first, " with ∇ = ", gradient] : [first, " × ", gradient];
   }
 
   numbers(found) {
