@@ -37,6 +37,7 @@ __all__ = ["Picture", "draw", "draw_diff", "draw_steps"]
 
 _MOST_OPERATIONS = 40  # in a circuit, unless it is asked for
 _MOST_LAYERS = 12  # in the tensor style, unless it is asked for
+_SURELY_MORE = 1000  # operations that are not counted in layers
 
 
 def draw(
@@ -141,4 +142,6 @@ def _style_for(subject: Subject, folded: bool, boxes: int | None) -> str:
     if not folded and subject.operations <= _MOST_OPERATIONS and all(size <= MOST_LISTED for size in sizes):
         return "circuit"
     few = min(_MOST_LAYERS, boxes or _MOST_LAYERS)
-    return "tensor" if not folded and layers_of(subject) <= few else "overview"
+    if folded or subject.operations > _SURELY_MORE:
+        return "overview"
+    return "tensor" if layers_of(subject) <= few else "overview"

@@ -32,6 +32,8 @@ def rolled(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
 
 def _untangled(subject: Subject, before: Sequence[Group], after: Sequence[Group]) -> Sequence[Group]:
     """What was rolled up, in topological order, but for groups that would lie on a cycle."""
+    if len(before) == len(after):
+        return after
     owner: dict[int, Hashable] = {i: k for k, group in enumerate(after) for i in group.members}
     if caught := tangled(subject, owner):
         kept = [group for k, group in enumerate(after) if k not in caught]
