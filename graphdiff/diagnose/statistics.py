@@ -71,9 +71,13 @@ def statistics_of(tensors: Sequence[Tensor], bins: int = 0) -> list[Statistics]:
 
 
 def bad_counts(tensors: Sequence[Tensor]) -> list[tuple[int, int]]:
-    """How many elements of each tensor are NaN, and how many are infinite; one transfer for all."""
-    rows = iter(fetched([t for t in tensors if t.dtype.is_floating], _bad_row))
-    pairs = [next(rows) if t.dtype.is_floating else (0, 0) for t in tensors]
+    """How many elements of each tensor are NaN, and how many are infinite; one transfer for all, and a second
+    where any are. Extremes tell that at a fraction of the cost of counting."""
+    floating = [t for t in tensors if t.dtype.is_floating and t.size]
+    extremes = fetched(floating, lambda t: ops.stack([ops.min(t), ops.max(t)]))
+    bad = [t for t, row in zip(floating, extremes, strict=True) if not all(map(math.isfinite, row))]
+    counts = {t.id: row for t, row in zip(bad, fetched(bad, _bad_row), strict=True)}
+    pairs = [counts.get(t.id, (0, 0)) for t in tensors]
     return [(int(nan), int(bad - nan)) for nan, bad in pairs]
 
 

@@ -127,7 +127,9 @@ def draw(
             "local gradients need a backward pass",
             fix="draw(f, gradients=f.backward(), local_gradients=True)",
         )
-    figures = figures_of(gradients or target, numbers, color, style == "circuit" or show != "forward")
+    figures = figures_of(
+        gradients or target, numbers, color, style == "circuit" or show not in ("auto", "forward")
+    )
     options = Options(title, asked, depth, boxes, local_gradients, figures)
     picture = renderers.drawn(style, drawn, options)
     picture.subject = whole
