@@ -167,7 +167,8 @@ def _strip(repeat: Repeat, color: str) -> list[str]:
     text = f"{repeat.of} {words.short(repeat.ends[0], 8)}{between} {words.short(repeat.ends[1], 8)}"
     width = _STRIP // len(repeat.strip)
     cells = [
-        markup.cell(BGCOLOR=_colour(norm), WIDTH=width, HEIGHT=12, FIXEDSIZE="TRUE") for norm in repeat.strip
+        markup.cell(BGCOLOR=_colour(norm), WIDTH=width, HEIGHT=12, FIXEDSIZE="TRUE", **_frame(norm))
+        for norm in repeat.strip
     ]
     strip = markup.table(markup.row(*cells), CELLSPACING=1)
     return [
@@ -176,6 +177,12 @@ def _strip(repeat: Repeat, color: str) -> list[str]:
             markup.cell(strip, ALIGN="RIGHT"),
         )
     ]
+
+
+def _frame(norm: Norm) -> dict[str, str | int]:
+    """What tells zero from paper."""
+    zero = norm.state == "known" and norm.value == 0
+    return {"BORDER": 1, "COLOR": palette.NEUTRAL} if zero else {}
 
 
 def _colour(norm: Norm) -> str:
