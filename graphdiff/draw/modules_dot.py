@@ -166,10 +166,7 @@ def _strip(repeat: Repeat, color: str) -> list[str]:
     between = "," if repeat.beside else " →"
     text = f"{repeat.of} {words.short(repeat.ends[0], 8)}{between} {words.short(repeat.ends[1], 8)}"
     width = _STRIP // len(repeat.strip)
-    cells = [
-        markup.cell(BGCOLOR=_colour(norm), WIDTH=width, HEIGHT=12, FIXEDSIZE="TRUE", **_frame(norm))
-        for norm in repeat.strip
-    ]
+    cells = [_piece(norm, width) for norm in repeat.strip]
     strip = markup.table(markup.row(*cells), CELLSPACING=1)
     return [
         markup.row(
@@ -179,10 +176,11 @@ def _strip(repeat: Repeat, color: str) -> list[str]:
     ]
 
 
-def _frame(norm: Norm) -> dict[str, str | int]:
-    """What tells zero from paper."""
-    zero = norm.state == "known" and norm.value == 0
-    return {"BORDER": 1, "COLOR": palette.NEUTRAL} if zero else {}
+def _piece(norm: Norm, width: int) -> str:
+    """One piece's colour; zero, which is no colour, in a frame."""
+    if norm.state == "known" and norm.value == 0:
+        return markup.cell(WIDTH=width, HEIGHT=12, FIXEDSIZE="TRUE", BORDER=1, COLOR=palette.NEUTRAL)
+    return markup.cell(BGCOLOR=_colour(norm), WIDTH=width, HEIGHT=12, FIXEDSIZE="TRUE")
 
 
 def _colour(norm: Norm) -> str:
