@@ -84,7 +84,7 @@ def bad_counts(tensors: Sequence[Tensor]) -> list[tuple[int, int]]:
 def _is_surely_finite(t: Tensor) -> bool:
     """Whether the extremes of an array on the host say so, which costs far less than counting."""
     host = t.data
-    if not isinstance(host, np.ndarray) or not host.size:
+    if not isinstance(host, (np.ndarray, np.generic)) or not host.size:
         return False
     with np.errstate(all="ignore"):
         return math.isfinite(host.min()) and math.isfinite(host.max())
