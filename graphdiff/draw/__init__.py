@@ -137,7 +137,7 @@ def draw(
 
 
 def _style_for(subject: Subject, folded: bool, boxes: int | None) -> str:
-    from graphdiff.draw.modules import layers_of
+    from graphdiff.draw.building import layers_of
     from graphdiff.draw.words import MOST_LISTED
 
     sizes = (item.node.spec.size for item in subject.items)

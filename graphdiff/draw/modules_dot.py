@@ -7,7 +7,8 @@ import math
 from typing import TYPE_CHECKING
 
 from graphdiff.draw import markup, palette, words
-from graphdiff.draw.modules import TITLE_LENGTH, Box, Link, Norm, Overview, Repeat
+from graphdiff.draw.modules import Box, Link, Norm, Overview, Repeat
+from graphdiff.draw.titles import TITLE_LENGTH
 
 if TYPE_CHECKING:
     import graphviz
