@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from graphdiff.draw import markup, palette, words
 from graphdiff.draw.modules import Box, Link, Norm, Overview, Repeat
+from graphdiff.draw.subject import STAGES
 from graphdiff.draw.titles import TITLE_LENGTH
 
 if TYPE_CHECKING:
@@ -45,12 +46,10 @@ def modules_dot(overview: Overview, title: str = "") -> str:
     skips = [
         link
         for link in overview.links
-        if _skips(link, overview)
-        and (link.tail, link.head) not in next_to
-        and stage[link.tail] == stage[link.head]
+        if not panels and _skips(link, overview) and (link.tail, link.head) not in next_to
     ]
     for link in skips:  # what is written first comes to stand on the left, where no other label is in its way
-        _write_link(dot, link, upwards=panels)
+        _write_link(dot, link)
     _write_boxes(dot, overview)
     for link in overview.links:
         if link not in skips:
@@ -78,7 +77,7 @@ def _write_heading(dot: graphviz.Digraph, title: str, facts: list[str]) -> None:
 def _write_boxes(dot: graphviz.Digraph, overview: Overview) -> None:
     clusters: dict[tuple[str, ...], graphviz.Digraph] = {(): dot}
     panels = len(overview.stages) > 1
-    for box in overview.boxes:
+    for box in sorted(overview.boxes, key=lambda box: STAGES.index(box.stage)):
         path = (box.stage, *box.around) if panels else box.around
         for n in range(1, len(path) + 1):
             if path[:n] not in clusters:
@@ -246,9 +245,9 @@ def _skips(link: Link, overview: Overview) -> bool:
 
 
 def _write_rows(dot: graphviz.Digraph, overview: Overview) -> None:
-    """Each box of a later stage in the row of the forward box that it belongs to."""
+    """Each box of a later stage in the row of the forward box that it belongs to, from left to right."""
     rows: dict[str, list[str]] = {}
-    for box in overview.boxes:
+    for box in sorted(overview.boxes, key=lambda box: STAGES.index(box.stage)):
         if box.beside:
             rows.setdefault(box.beside, [box.beside]).append(box.id)
     for ids in rows.values():
