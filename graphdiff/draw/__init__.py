@@ -37,6 +37,7 @@ __all__ = ["Picture", "draw", "draw_diff", "draw_steps"]
 
 _MOST_OPERATIONS = 40  # in a circuit, unless it is asked for
 _MOST_LAYERS = 12  # in the tensor style, unless it is asked for
+_SURELY_MORE = 1000  # operations that are not counted in layers
 
 
 def draw(
@@ -126,7 +127,9 @@ def draw(
             "local gradients need a backward pass",
             fix="draw(f, gradients=f.backward(), local_gradients=True)",
         )
-    figures = figures_of(gradients or target, numbers, color, style == "circuit" or show != "forward")
+    figures = figures_of(
+        gradients or target, numbers, color, style == "circuit" or show not in ("auto", "forward")
+    )
     options = Options(title, asked, depth, boxes, local_gradients, figures)
     picture = renderers.drawn(style, drawn, options)
     picture.subject, picture.numbers = whole, figures.numbers
@@ -134,11 +137,13 @@ def draw(
 
 
 def _style_for(subject: Subject, folded: bool, boxes: int | None) -> str:
-    from graphdiff.draw.modules import layers_of
+    from graphdiff.draw.building import layers_of
     from graphdiff.draw.words import MOST_LISTED
 
     sizes = (item.node.spec.size for item in subject.items)
     if not folded and subject.operations <= _MOST_OPERATIONS and all(size <= MOST_LISTED for size in sizes):
         return "circuit"
     few = min(_MOST_LAYERS, boxes or _MOST_LAYERS)
-    return "tensor" if not folded and layers_of(subject) <= few else "overview"
+    if folded or subject.operations > _SURELY_MORE:
+        return "overview"
+    return "tensor" if layers_of(subject) <= few else "overview"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphdiff.draw.subject import Subject
@@ -22,12 +22,18 @@ class Flow:
     tensors: dict[int, Uses] = field(default_factory=dict)
 
 
-def flows(subject: Subject, home: Mapping[int, str], bundles: Collection[str]) -> tuple[list[Flow], int]:
+def flows(
+    subject: Subject,
+    home: Mapping[int, str],
+    bundles: Collection[str],
+    is_drawn: Callable[[str, str], bool] = lambda tail, head: True,
+) -> tuple[list[Flow], int]:
     """The flows between boxes, and how many are left out.
 
     Args:
         home: the box of every operation and shown leaf.
         bundles: boxes that are several leaves, whose tensors are never shown one by one.
+        is_drawn: whether flows from one box to another are asked for.
     """
     found: dict[tuple[str, str], Flow] = {}
     for i in range(len(subject.items)):
@@ -37,6 +43,7 @@ def flows(subject: Subject, home: Mapping[int, str], bundles: Collection[str]) -
             if tail is not None and tail != head:
                 flow = found.setdefault((tail, head), Flow(tail, head))
                 flow.tensors.setdefault(i, []).append((user, argnum))
+    found = {pair: flow for pair, flow in found.items() if is_drawn(*pair)}
     least, each = _MOST_ARROWS
     if len(found) > max(least, each * len(set(home.values()))):
         kept = _needed(found)

@@ -7,7 +7,9 @@ import math
 from typing import TYPE_CHECKING
 
 from graphdiff.draw import markup, palette, words
-from graphdiff.draw.modules import TITLE_LENGTH, Box, Link, Norm, Overview, Repeat
+from graphdiff.draw.modules import Box, Link, Norm, Overview, Repeat
+from graphdiff.draw.subject import STAGES
+from graphdiff.draw.titles import TITLE_LENGTH
 
 if TYPE_CHECKING:
     import graphviz
@@ -44,12 +46,10 @@ def modules_dot(overview: Overview, title: str = "") -> str:
     skips = [
         link
         for link in overview.links
-        if _skips(link, overview)
-        and (link.tail, link.head) not in next_to
-        and stage[link.tail] == stage[link.head]
+        if not panels and _skips(link, overview) and (link.tail, link.head) not in next_to
     ]
     for link in skips:  # what is written first comes to stand on the left, where no other label is in its way
-        _write_link(dot, link, upwards=panels)
+        _write_link(dot, link)
     _write_boxes(dot, overview)
     for link in overview.links:
         if link not in skips:
@@ -77,7 +77,7 @@ def _write_heading(dot: graphviz.Digraph, title: str, facts: list[str]) -> None:
 def _write_boxes(dot: graphviz.Digraph, overview: Overview) -> None:
     clusters: dict[tuple[str, ...], graphviz.Digraph] = {(): dot}
     panels = len(overview.stages) > 1
-    for box in overview.boxes:
+    for box in sorted(overview.boxes, key=lambda box: STAGES.index(box.stage)):
         path = (box.stage, *box.around) if panels else box.around
         for n in range(1, len(path) + 1):
             if path[:n] not in clusters:
@@ -166,9 +166,7 @@ def _strip(repeat: Repeat, color: str) -> list[str]:
     between = "," if repeat.beside else " →"
     text = f"{repeat.of} {words.short(repeat.ends[0], 8)}{between} {words.short(repeat.ends[1], 8)}"
     width = _STRIP // len(repeat.strip)
-    cells = [
-        markup.cell(BGCOLOR=_colour(norm), WIDTH=width, HEIGHT=12, FIXEDSIZE="TRUE") for norm in repeat.strip
-    ]
+    cells = [_piece(norm, width) for norm in repeat.strip]
     strip = markup.table(markup.row(*cells), CELLSPACING=1)
     return [
         markup.row(
@@ -176,6 +174,13 @@ def _strip(repeat: Repeat, color: str) -> list[str]:
             markup.cell(strip, ALIGN="RIGHT"),
         )
     ]
+
+
+def _piece(norm: Norm, width: int) -> str:
+    """One piece's colour; zero, which is no colour, in a frame."""
+    if norm.state == "known" and norm.value == 0:
+        return markup.cell(WIDTH=width, HEIGHT=12, FIXEDSIZE="TRUE", BORDER=1, COLOR=palette.NEUTRAL)
+    return markup.cell(BGCOLOR=_colour(norm), WIDTH=width, HEIGHT=12, FIXEDSIZE="TRUE")
 
 
 def _colour(norm: Norm) -> str:
@@ -240,9 +245,9 @@ def _skips(link: Link, overview: Overview) -> bool:
 
 
 def _write_rows(dot: graphviz.Digraph, overview: Overview) -> None:
-    """Each box of a later stage in the row of the forward box that it belongs to."""
+    """Each box of a later stage in the row of the forward box that it belongs to, from left to right."""
     rows: dict[str, list[str]] = {}
-    for box in overview.boxes:
+    for box in sorted(overview.boxes, key=lambda box: STAGES.index(box.stage)):
         if box.beside:
             rows.setdefault(box.beside, [box.beside]).append(box.id)
     for ids in rows.values():

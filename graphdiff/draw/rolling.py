@@ -19,7 +19,6 @@ from graphdiff.draw.subject import Item, Subject
 _MOST_FUSED = 6
 _LONGEST_PERIOD = 24
 _MOST_LOOSE = 8  # operations outside all scopes that stay apart
-_PLACED = {"slice", "take"}
 _LEAST_REPEATS = 3  # of operations that no scope holds together
 
 
@@ -32,6 +31,8 @@ def rolled(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
 
 def _untangled(subject: Subject, before: Sequence[Group], after: Sequence[Group]) -> Sequence[Group]:
     """What was rolled up, in topological order, but for groups that would lie on a cycle."""
+    if len(before) == len(after):
+        return after
     owner: dict[int, Hashable] = {i: k for k, group in enumerate(after) for i in group.members}
     if caught := tangled(subject, owner):
         kept = [group for k, group in enumerate(after) if k not in caught]
@@ -147,21 +148,17 @@ def _is_heavy(subject: Subject, group: Group) -> bool:
 
 
 class _Structure:
-    """What an operation does, and what pieces of a graph do, in a form that equal ones share."""
+    """What pieces of a graph do, in a form that equal ones share."""
 
     def __init__(self, subject: Subject) -> None:
         self.items = subject.items
-
-    def kind(self, i: int) -> Hashable:
-        """The operation, its parameters but for the place that it takes a part from, and its specs."""
-        node = self.items[i].node
-        assert node.primitive is not None
-        params = "" if node.primitive.name in _PLACED else repr(node.params)
-        return node.primitive, params, node.spec, tuple(self.items[k].node.spec for k in self.items[i].inputs)
+        self.kinds = subject.kinds
 
     def of(self, members: Sequence[int]) -> Hashable:
+        if len(members) == 1:
+            return self.kinds[members[0]]
         place = {i: k for k, i in enumerate(members)}
-        return tuple((self.kind(i), tuple(place.get(k, -1) for k in self.items[i].inputs)) for i in members)
+        return tuple((self.kinds[i], *[place.get(k, -1) for k in self.items[i].inputs]) for i in members)
 
     def between(self, pieces: Sequence[Sequence[int]]) -> set[tuple[int, int]]:
         """Which piece gives something to which other, by number."""
@@ -250,7 +247,7 @@ def _visits(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
 
 
 def _visited(structure: _Structure, group: Group) -> Group:
-    period = _smallest_period([structure.kind(i) for i in group.members])
+    period = _smallest_period([structure.kinds[i] for i in group.members])
     if len(group.members) < _LEAST_REPEATS * period:
         return group
     pieces = [group.members[k : k + period] for k in range(0, len(group.members), period)]

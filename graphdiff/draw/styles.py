@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from graphdiff.draw import words
+from graphdiff.draw.building import overview_of
 from graphdiff.draw.circuit import circuit_of
 from graphdiff.draw.circuit_dot import circuit_dot
 from graphdiff.draw.figures import Figures, annotated, told
 from graphdiff.draw.folding import BUDGET, folding_of
 from graphdiff.draw.labels import labelled
-from graphdiff.draw.modules import overview_of
 from graphdiff.draw.modules_dot import modules_dot
 from graphdiff.draw.picture import Picture
 from graphdiff.draw.scopes import Asked

@@ -7,7 +7,7 @@ picture depends on anything else, so that the same graph gives the same text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -25,6 +25,7 @@ Stage = Literal["forward", "backward", "update"]
 STAGES: tuple[Stage, ...] = ("forward", "backward", "update")
 Array = np.ndarray[Any, Any]
 UNNAMED = "f"
+_PLACED = {"slice", "take"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +153,19 @@ class Subject:
             for n, i in enumerate(alike, 1):
                 found[i] = name if len(alike) == 1 else f"{name}{n}"
         return found
+
+    @cached_property
+    def kinds(self) -> Sequence[int]:
+        """For every node a number that those share which compute the same: an operation with the same
+        parameters, but for the place that a part is taken from, on and to the same specs."""
+        numbers: dict[Hashable, int] = {}
+        return [numbers.setdefault(self._kind(item), len(numbers)) for item in self.items]
+
+    def _kind(self, item: Item) -> Hashable:
+        node = item.node
+        placed = node.primitive is not None and node.primitive.name in _PLACED
+        params = "" if placed or not node.params else repr(node.params)
+        return node.primitive, params, node.spec, tuple([self.items[k].node.spec for k in item.inputs])
 
     @cached_property
     def first_operations(self) -> Sequence[int]:

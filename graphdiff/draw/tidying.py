@@ -37,7 +37,8 @@ class _Tidying:
             else:
                 self.place.append(len(self.items))
                 self.shown.add(i)
-                self.items.append(replace(item, inputs=tuple(self.place[k] for k in item.inputs)))
+                inputs = tuple(self.place[k] for k in item.inputs)
+                self.items.append(item if inputs == item.inputs else replace(item, inputs=inputs))
         return replace(
             self.subject,
             items=self.items,

@@ -68,14 +68,14 @@ class _Keys:
         return next((self.scopes[name] for name in names if name in self.scopes), node.scope)
 
     def _changed(self, i: int) -> int | str:
-        """The layer whose parameter, or what the optimizer keeps for it, is used."""
+        """The layer whose parameter, gradient, or what the optimizer keeps for it, is used."""
         for k in self.items[i].inputs:
             if k in self.users:
                 return self.users[k]
             if (name := self.items[k].node.name.partition("/")[0]) in self.named:
                 return self.named[name]
-            stage, whose = self.known.get(k, ("", ""))
-            if stage == "update" and whose != _SHARED:
+            _, whose = self.known.get(k, ("", _SHARED))
+            if whose != _SHARED:
                 return whose
         return _SHARED
 

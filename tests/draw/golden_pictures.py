@@ -41,7 +41,45 @@ def residual_network() -> Picture:
     return draw(gd.mean(hidden * hidden).backward(), title="A residual network")
 
 
-ALL: dict[str, Callable[[], Picture]] = {f.__name__: f for f in (circuit, sigmoid_neuron, residual_network)}
+def _weights(*shape: int) -> np.ndarray:
+    return np.linspace(-0.5, 0.5, int(np.prod(shape))).reshape(shape)
+
+
+def rolled_stack() -> Picture:
+    """Six equal blocks with weights of their own, and a cell that is called five times."""
+    hidden = gd.variable(_weights(3, 4), name="tokens")
+    for k in range(6):
+        with gd.scope(f"blocks.{k}"):
+            w = gd.Parameter(_weights(4, 4) * 2.0**k, "float64", name=f"blocks.{k}.weight")
+            hidden = gd.relu(gd.matmul(hidden, w)) + hidden
+    cell = gd.Parameter(_weights(4, 4), "float64", name="cell.weight")
+    for _ in range(5):
+        with gd.scope("cell"):
+            hidden = gd.tanh(gd.matmul(hidden, cell))
+    return draw(gd.mean(hidden).backward(), style="overview", title="Repeats")
+
+
+def training_step() -> Picture:
+    """Forward, backward and update of two layers, as panels."""
+    names = ("first", "second")
+    shapes = ((4, 5), (5, 2))
+    weights = {
+        name: gd.Parameter(_weights(*shape), "float64", name=f"{name}.weight")
+        for name, shape in zip(names, shapes, strict=True)
+    }
+
+    def loss(x: gd.Tensor) -> gd.Tensor:
+        for name, weight in weights.items():
+            with gd.scope(name):
+                x = gd.relu(gd.matmul(x, weight))
+        return gd.mean(x)
+
+    back = loss(gd.variable(_weights(3, 4), name="x")).backward(wrt=[*weights.values()])
+    return draw(back, style="overview", show="both", title="A step")
+
+
+_MADE = (circuit, sigmoid_neuron, residual_network, rolled_stack, training_step)
+ALL: dict[str, Callable[[], Picture]] = {f.__name__: f for f in _MADE}
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)

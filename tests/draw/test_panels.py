@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
-from draw.reading import edges, labels
+from draw.reading import edges, labels, needs_engine
 
 import graphdiff as gd
 from graphdiff.draw import draw
@@ -18,10 +20,8 @@ def net() -> gd.Module:
     return layers.Sequential(first=layers.Linear(8, 6), act=layers.ReLU(), last=layers.Linear(6, 3))
 
 
-@pytest.fixture
-def step(net: gd.Module) -> gd.Graph:
+def step_of(net: gd.Module, optimizer: object) -> gd.Graph:
     """The compiled graph of a training step."""
-    optimizer = gd.optimizers.SGD(lr=0.1, momentum=0.9)
 
     @gd.compile
     def step(x: gd.Tensor, y: gd.Tensor) -> gd.Tensor:
@@ -31,6 +31,11 @@ def step(net: gd.Module) -> gd.Graph:
 
     step(np.ones((4, 8), "float32"), np.arange(4) % 3)
     return step.graph
+
+
+@pytest.fixture
+def step(net: gd.Module) -> gd.Graph:
+    return step_of(net, gd.optimizers.SGD(lr=0.1, momentum=0.9))
 
 
 def view_of(target: object, **options: object) -> Overview:
@@ -67,6 +72,14 @@ def test_rows_are_layers_and_the_backward_pass_leads_upwards(step: gd.Graph) -> 
     assert f"{box['∂ first'].id} -> {box['Δ first'].id} [" in dot
     assert (box["∂ last"].id, box["Δ first"].id) not in drawn
     assert any(link.tail == box["∂ last"].id and link.head == box["∂ first"].id for link in view.links)
+
+
+def test_what_an_optimizer_does_for_a_layer_stands_beside_it(net: gd.Module) -> None:
+    view = view_of(step_of(net, gd.optimizers.Adam(lr=0.1)))
+    backward, update = titles(view, "backward"), titles(view, "update")
+    links = {(link.tail, link.head) for link in view.links}
+    for name in ("first", "last"):
+        assert (backward[f"∂ {name}"].id, update[f"Δ {name}"].id) in links
 
 
 def test_a_record_is_drawn_with_its_backward_pass_and_norms(net: gd.Module) -> None:
@@ -110,3 +123,35 @@ def test_a_part_that_is_not_there_is_said_so(step: gd.Graph, net: gd.Module) -> 
         draw(f.backward(), show="update")
     with pytest.raises(ArgumentError, match="'auto', 'forward', 'backward', 'update', 'both'"):
         draw(step, show="sideways")
+
+
+@needs_engine
+def test_panels_stand_in_order_and_rows_are_level(net: gd.Module) -> None:
+    deep = gd.layers.Sequential(
+        gd.layers.Linear(8, 8), body=gd.layers.Sequential(gd.layers.Linear(8, 4), gd.layers.Linear(4, 3))
+    )
+    for model, optimizer in (
+        (net, gd.optimizers.SGD(lr=0.1, momentum=0.9)),
+        (net, gd.optimizers.Adam(lr=0.1)),
+        (deep, gd.optimizers.Adam(lr=0.1)),
+    ):
+        graph = step_of(model, optimizer)
+        view, svg = view_of(graph), draw(graph).svg
+        place = {box.id: centre(svg, box.id) for box in view.boxes}
+        for box in view.boxes:
+            if box.beside:
+                assert place[box.beside][1] == pytest.approx(place[box.id][1], abs=1)
+        spans = {
+            stage: [place[box.id][0] for box in view.boxes if box.stage == stage] for stage in view.stages
+        }
+        assert max(spans["forward"]) < min(spans["backward"])
+        assert max(spans["backward"]) < min(spans["update"])
+
+
+def centre(svg: str, id: str) -> tuple[float, float]:
+    """The middle of a box, from the outline that is drawn around it."""
+    element = re.search(rf'<g id="{id}" class="node">.*?</g>\n</g>', svg, re.DOTALL)[0]
+    path = re.search(r'<path [^>]*d="([^"]+)"', element)[1]
+    numbers = [float(n) for n in re.findall(r"-?[\d.]+", path)]
+    xs, ys = numbers[::2], numbers[1::2]
+    return (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
