@@ -68,6 +68,21 @@ def test_playing_ends_at_the_last_frame_and_starts_anew(browser: Browser, page: 
         assert browser.text("#play") == "Play"
 
 
+def test_a_notebook_shows_all_of_the_page_in_a_frame(browser: Browser, steps: Steps, tmp_path: Path) -> None:
+    path = tmp_path / "notebook.html"
+    path.write_text(f"<!DOCTYPE html><body>{steps._repr_html_()}", "utf-8")
+    browser.open(path)
+    browser.complaints()
+    browser.driver.switch_to.frame(0)
+    browser.press("\ue014")
+    browser.click("#play")
+    scroll = browser.run("const e = document.scrollingElement; return [e.scrollHeight, e.clientHeight]")
+    assert scroll[0] <= scroll[1]
+    assert shown(browser)[0] == "growing"
+    assert browser.complaints() == []
+    browser.driver.switch_to.default_content()
+
+
 def test_the_dark_page_keeps_the_picture_on_paper(browser: Browser, page: Path) -> None:
     browser.open(page)
     browser.prefer("dark")
