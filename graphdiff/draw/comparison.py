@@ -14,10 +14,10 @@ from dataclasses import replace
 
 from graphdiff.draw import words
 from graphdiff.draw.modules import Box, Link, Norm, Overview
-from graphdiff.draw.palette import ADDED, CHANGED, REMOVED
 from graphdiff.draw.subject import Item
 from graphdiff.graph import TensorSpec
 
+ADDED, REMOVED, CHANGED = "#D9F0DE", "#F6DADA", "#FFF0C2"
 _TOLD = 1.01  # a ratio of norms that is printed
 _LARGE = 2.0  # one that makes a box count as changed
 _RESULT = re.compile(r" = (\S+)$")  # the value in what a result box does
