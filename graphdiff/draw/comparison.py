@@ -14,10 +14,10 @@ from dataclasses import replace
 
 from graphdiff.draw import words
 from graphdiff.draw.modules import Box, Link, Norm, Overview
-from graphdiff.draw.palette import ADDED, CHANGED, REMOVED
 from graphdiff.draw.subject import Item
 from graphdiff.graph import TensorSpec
 
+ADDED, REMOVED, CHANGED = "#D9F0DE", "#F6DADA", "#FFF0C2"
 _TOLD = 1.01  # a ratio of norms that is printed
 _LARGE = 2.0  # one that makes a box count as changed
 _RESULT = re.compile(r" = (\S+)$")  # the value in what a result box does
@@ -40,7 +40,7 @@ class _Comparison:
         for old, new in _matched(self.old.boxes, self.new.boxes):
             self._add(old, new)
         links = [replace(link, id=f"e{n}") for n, link in enumerate(self._links())]
-        return Overview(self.new.subject, self.boxes, links, self._facts())
+        return Overview(self.new.subject, self.boxes, links, self._facts(), self.new.stages)
 
     def _add(self, old: Box | None, new: Box | None) -> None:
         if old is None:
@@ -48,7 +48,8 @@ class _Comparison:
             self._mark(new, "added", ADDED, ["+ added"])
         elif new is None:
             self.home[old.id] = f"old_{old.id}"
-            gone = replace(old, id=f"old_{old.id}", members=(), rows=())
+            beside = self.home.get(old.beside, "")
+            gone = replace(old, id=f"old_{old.id}", members=(), rows=(), beside=beside)
             self._mark(gone, "removed", REMOVED, ["− removed"])
         else:
             self.home[old.id] = new.id
@@ -111,7 +112,7 @@ def _matched(old: Sequence[Box], new: Sequence[Box]) -> Iterator[tuple[Box | Non
 def _key(box: Box) -> tuple[object, ...]:
     """What a box is recognised by: a row of repeats by its first piece, results by being one."""
     title = re.sub(r" \(\d+\)$", "", box.title)
-    return box.around, title.partition(" … ")[0] if box.repeat else title, box.fill
+    return box.stage, box.around, title.partition(" … ")[0] if box.repeat else title, box.fill
 
 
 def _structural(old: Box, new: Box) -> Iterator[str]:

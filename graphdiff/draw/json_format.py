@@ -10,11 +10,13 @@ any backward pass, ``"none"`` where the pass did not come along. Then there is w
 
     {"title": "…", "facts": ["batch 32"],
      "boxes": [{"id": "b0", "title": "conv1", "kind": "conv2d", "scope": "features.conv1",
-                "around": ["features"], "members": [5, 7], "repeat": 1, "parameters": 156, "rows": []}],
+                "around": ["features"], "members": [5, 7], "repeat": 1, "parameters": 156, "rows": [],
+                "stage": "forward", "beside": ""}],
      "links": [{"tail": "n0", "head": "b0", "text": "32×1×28×28"}]}
 
 where ``members`` are ids of nodes (an operation that is drawn as part of a wire is in no box), ``repeat`` is
-how many equal pieces a box stands for, and the ids of boxes are those of the DOT text and of the SVG.
+how many equal pieces a box stands for, ``stage`` the part of a training step that it belongs to, and
+``beside`` the forward box that it came from. Ids of boxes are those of the DOT text and of the SVG.
 """
 
 from __future__ import annotations
@@ -116,6 +118,8 @@ def _drawn(view: Any, subject: Subject) -> JSON:
             "repeat": box.repeat.count if box.repeat else 1,
             "parameters": box.parameters,
             "rows": list(box.rows),
+            "stage": box.stage,
+            "beside": box.beside,
         }
         for box in view.boxes
     ]
@@ -133,7 +137,8 @@ def _circuit(view: Circuit, number: Sequence[int]) -> JSON:
             "parameters": 0,
             "rows": [],
         }
-        return {"id": id, "title": words.clean(title), "kind": kind, **plain}
+        stage = view.subject.items[item].stage
+        return {"id": id, "title": words.clean(title), "kind": kind, **plain, "stage": stage}
 
     boxes = [box(leaf.id, leaf.text, "leaf", int(leaf.id[1:])) for leaf in view.leaves]
     boxes += [

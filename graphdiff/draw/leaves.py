@@ -63,7 +63,13 @@ class Leaves:
             return False  # what the optimizer keeps
         if node.role == "parameter":
             return i in self.results
-        return node.role != "constant" or bool(node.name) or i in self.data
+        named = bool(node.name) and not self._is_state(i)
+        return node.role != "constant" or named or i in self.data
+
+    def _is_state(self, i: int) -> bool:
+        """Whether a constant is what a module keeps: named by its path, as running statistics are."""
+        scopes = {self.items[user].node.scope for user, _ in self.subject.users[i]}
+        return any(scope and self.items[i].node.name.startswith(f"{scope}.") for scope in scopes)
 
     def _fed(self) -> dict[int, str]:
         """What to call the nameless arrays that feed the graph.

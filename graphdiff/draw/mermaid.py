@@ -23,6 +23,7 @@ _CLASSES = {
     "input": f"fill:{palette.INPUT_FILL},stroke:{palette.BOX_EDGE},color:{palette.INK}",
     "result": f"fill:{palette.RESULT_FILL},stroke:{palette.BOX_EDGE},color:{palette.INK}",
     "backward": f"fill:{palette.BACKWARD},stroke:{palette.GRADIENT},color:{palette.INK}",
+    "update": f"fill:{palette.UPDATE},stroke:{palette.BOX_EDGE},color:{palette.INK}",
     "plain": f"fill:{palette.BOX_FILL},stroke:{palette.BOX_EDGE},color:{palette.INK}",
     "bad": f"fill:{palette.NOT_FINITE},stroke:{palette.INK},color:{palette.on(palette.NOT_FINITE)}",
 }
@@ -62,16 +63,22 @@ def _flowchart(picture: Picture) -> tuple[str, int]:
 
 
 def _boxes(view: Overview) -> Iterator[str]:
-    """Boxes inside their scopes, which may be left and entered again in the order of the boxes."""
+    """Boxes inside their scopes, and these inside the part of a training step where several are shown."""
     numbers: dict[tuple[str, ...], int] = {}
+    panels = len(view.stages) > 1
+
+    def frames(box: Box) -> tuple[str, ...]:
+        return (box.stage, *box.around) if panels else box.around
 
     def within(boxes: list[Box], depth: int) -> Iterator[str]:
         inside: dict[tuple[str, ...], list[Box]] = {}
         for box in boxes:
-            if len(box.around) > depth:
-                inside.setdefault(box.around[: depth + 1], []).append(box)
+            if len(frames(box)) > depth:
+                inside.setdefault(frames(box)[: depth + 1], []).append(box)
             else:
                 yield f"{box.id}[{_text(_rows(box))}]:::{_class(box)}"
+                if box.color:
+                    yield f"style {box.id} fill:{box.color},color:{palette.on(box.color)}"
         for path, members in inside.items():
             yield f"subgraph s{numbers.setdefault(path, len(numbers))}[{_text([path[-1]])}]"
             yield from (f"  {line}" for line in within(members, depth + 1))

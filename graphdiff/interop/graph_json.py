@@ -20,17 +20,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from graphdiff.errors import GraphError
+from graphdiff.errors import GraphdiffError, GraphError
 from graphdiff.graph import Graph, Node, TensorSpec
+from graphdiff.plugins import Registry
 from graphdiff.primitive import Primitive
 
 FORMAT, VERSION = "graphdiff", 1
 MOST_WRITTEN = 16
 """A constant of at most this many elements is written out."""
+
+_DEFINING = ("primitives", "layers", "losses", "optimizers")
 
 JSON = dict[str, Any]
 
@@ -151,7 +155,7 @@ def _checked(text: str | bytes) -> JSON:
 def _read(node: JSON, inputs: tuple[int, ...]) -> Node:
     return Node(
         id=node["id"],
-        primitive=None if node["primitive"] is None else Primitive.named(node["primitive"]),
+        primitive=None if node["primitive"] is None else _primitive(node["primitive"]),
         inputs=inputs,
         params={name: _read_param(value) for name, value in node["params"].items()},
         spec=TensorSpec(node["shape"], node["dtype"]),
@@ -162,6 +166,18 @@ def _read(node: JSON, inputs: tuple[int, ...]) -> Node:
         source=node["source"],
         again=node.get("again", 0),
     )
+
+
+def _primitive(name: str) -> Primitive:
+    """The primitive of that name; plugins that define operations are loaded only where it is not known."""
+    try:
+        return Primitive.named(name)
+    except GraphError:
+        for registry in map(Registry, _DEFINING):
+            for info in registry.list():
+                with suppress(GraphdiffError):  # a broken plugin is none of the others' affair
+                    registry[info.qualified]
+        return Primitive.named(name)
 
 
 def _constant(node: JSON) -> Any:

@@ -134,3 +134,14 @@ def test_it_is_laid_out_and_saved_as_mermaid(tmp_path) -> None:
     assert "− removed" in picture.save(tmp_path / "x.mmd").read_text("utf-8")
     coarser = picture.coarser("of a test")
     assert "hidden: of a test" in heading(coarser.dot)
+
+
+def test_both_passes_are_compared_each_in_its_panel() -> None:
+    x = np.ones((2, 4), "float32")
+    short = L.Sequential(one=L.Linear(4, 8), two=L.Linear(8, 3))
+    long = L.Sequential(one=L.Linear(4, 8), mid=L.Linear(8, 8), two=L.Linear(8, 3))
+    records = [gd.sum(net(x)).backward() for net in (short, long)]
+    found = rows(draw_diff(*records, show="both", style="tensor"))
+    assert found["mid"] == found["∂ mid"] == ["+ added"]
+    found = rows(draw_diff(*reversed(records), show="both", style="tensor"))
+    assert found["mid"] == found["∂ mid"] == ["− removed"]

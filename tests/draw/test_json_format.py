@@ -87,6 +87,8 @@ def test_every_kind_of_picture_is_a_graph(options: dict, tmp_path: Path) -> None
     text = picture.save(tmp_path / "x.json").read_text("utf-8")
     assert len(gd.Graph.from_json(text)) == len(json.loads(text)["nodes"])
     assert picture.save(tmp_path / "y.json").read_text("utf-8") == text
+    stages = {box["stage"] for box in json.loads(text)["boxes"]}
+    assert stages == ({"forward", "backward"} if options.get("show") in ("both", "backward") else {"forward"})
 
 
 def test_dot_text_alone_has_no_json() -> None:

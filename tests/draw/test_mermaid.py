@@ -67,7 +67,7 @@ def test_no_name_breaks_out_of_its_label(name: str) -> None:
     text = mermaid(draw(x * x, title=name))
     leaf = next(line for line in text.splitlines() if line.startswith("  n0"))
     assert re.fullmatch(r'  n0\["[\w .,…#;−+×÷=·•‖∇∂∞√²³⁻¹ΣΠ-]*"\]:::input', leaf)
-    assert len(text.partition("flowchart")[2].splitlines()) == 14
+    assert len(text.partition("flowchart")[2].splitlines()) == 15
 
 
 def test_what_mermaid_would_refuse_is_folded() -> None:
@@ -86,3 +86,16 @@ def test_what_mermaid_would_refuse_is_folded() -> None:
 def test_a_view_of_another_style_is_refused() -> None:
     with pytest.raises(DrawingError, match="knows no Mermaid"):
         mermaid(Picture("digraph { a }"))
+
+
+def test_a_picture_of_both_passes_has_a_frame_for_each(tmp_path: Path) -> None:
+    x, w = gd.variable([1.0] * 5, name="x"), gd.variable([2.0] * 5, name="w")
+    picture = draw(gd.sum(gd.tanh(x * w)).backward(), show="both", style="tensor")
+    text = mermaid(picture)
+    frames = re.split(r"subgraph s\d+", text)[1:]
+    assert [frame.partition("\n")[0] for frame in frames] == ['["forward"]', '["backward"]']
+    stage = {box.id: box.stage for box in picture.view.boxes}
+    for frame, name in zip(frames, ("forward", "backward"), strict=True):
+        inside = re.findall(r"^    (\w+)\[", frame.partition("  end\n")[0], re.M)
+        assert inside
+        assert {stage[id] for id in inside} == {name}

@@ -304,3 +304,11 @@ def test_names_of_scopes_may_hold_anything() -> None:
         y = gd.exp(gd.variable(np.ones(5), name="x"))
     dot = draw(gd.sin(y)).dot
     assert '<b>&"\\n exp' in boxes(dot).values()
+
+
+def test_running_statistics_are_no_inputs() -> None:
+    net = gd.layers.Sequential(lin=gd.layers.Linear(4, 8), norm=gd.layers.BatchNorm1d(8)).eval()
+    shift = gd.tensor(np.ones(8), name="shift")
+    graph = gd.make_graph(lambda x: net(x) + shift, gd.TensorSpec((2, 4), "float32"))
+    picture = draw(graph, style="tensor")
+    assert {box.title for box in picture.view.boxes if box.fill == "input"} == {"input", "shift"}

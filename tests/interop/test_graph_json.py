@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +66,19 @@ def test_a_whole_model_and_its_backward_pass_come_back() -> None:
     again = Graph.from_json(back.graph.to_json())
     assert same(back.graph, again)
     assert gd.draw(again).dot == gd.draw(Graph(back.graph.nodes, back.graph.outputs)).dot
+
+
+def test_another_process_finds_the_operations_of_plugins(tmp_path: Path) -> None:
+    net = gd.layers.Sequential(gd.layers.BatchNorm1d(3), gd.layers.Linear(3, 2))
+    back = gd.losses.softmax_cross_entropy(net(np.eye(3, dtype="float32")), [0, 1, 1]).backward()
+    path = tmp_path / "graph.json"
+    path.write_text(back.graph.to_json(), "utf-8")
+    program = (
+        "import sys, graphdiff as gd; text = open(sys.argv[1], encoding='utf-8').read();"
+        "print(gd.Graph.from_json(text).to_json() == text)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
 
 
 def test_small_constants_keep_their_values_whatever_they_are() -> None:

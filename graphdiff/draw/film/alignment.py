@@ -11,9 +11,8 @@ from collections.abc import Iterator, Sequence
 from graphdiff.draw.circuit_dot import WIDTH
 
 _CELL = re.compile(r"<TD([^>]*)>((?:<(?!TD|TABLE|/TD)[^>]*>|[^<])*)</TD>")
-_FIXED = re.compile(
-    r"^(.*<TD.*)fixedsize=shape height=\S+( id=\S+) margin=0 shape=none(.*) width=\S+\]$", re.MULTILINE
-)
+_FIXED = re.compile(r"^(.*<TD.*)fixedsize=shape height=\S+( id=\S+) margin=0 shape=none(.*) width=\S+\]$")
+_LEGEND = "\tlegend "  # as DOT text has it
 _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 _SIZE = re.compile(r'POINT-SIZE="([\d.]+)"')
 _EM = 0.6  # of a point size: texts of digits, signs and norms are no wider per character
@@ -22,16 +21,29 @@ _DEFAULT_SIZE = 14.0  # what Graphviz takes
 
 
 def aligned(dots: Sequence[str]) -> list[str]:
-    """DOT texts whose cells are equally wide, where their labels have the same cells; else as they are."""
-    cells = [_CELL.findall(dot) for dot in dots]
-    if len({len(found) for found in cells}) > 1:
+    """DOT texts of one graph whose cells are equally wide; those of different graphs as they are."""
+    frames = [dot.split("\n") for dot in dots]
+    if len(set(map(len, frames))) > 1:
         return list(dots)
-    merged = [_merged(alike) for alike in zip(*cells, strict=True)]
-    return [_widened(dot, iter(merged)) for dot in dots]
+    statements = [_statement(alike) for alike in zip(*frames, strict=True)]
+    return ["\n".join(lines) for lines in zip(*statements, strict=True)]
 
 
-def _widened(dot: str, needed: Iterator[dict[str, str]]) -> str:
-    filled = _CELL.sub(lambda match: _filled(match, next(needed)), dot)
+def _statement(alike: Sequence[str]) -> Sequence[str]:
+    """One line of every frame, the cells in it equally wide where there are as many in all."""
+    cells = [_CELL.findall(line) for line in alike]
+    most = max(map(len, cells))
+    if len(set(alike)) == 1 or not most:
+        return alike
+    if any(len(found) < most for found in cells):
+        told = next(line for line, found in zip(alike, cells, strict=True) if len(found) == most)
+        return [told] * len(alike) if told.startswith(_LEGEND) else alike  # one that explains all states
+    merged = [_merged(same) for same in zip(*cells, strict=True)]
+    return [_widened(line, iter(merged)) for line in alike]
+
+
+def _widened(line: str, needed: Iterator[dict[str, str]]) -> str:
+    filled = _CELL.sub(lambda match: _filled(match, next(needed)), line)
     return _FIXED.sub(_grown, filled)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import os
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from graphdiff.tensor import Tensor
 
 SUFFIXES = (".html", ".gif", ".png")
+_SECONDS = 0.5  # that a frame stays
+_AROUND = 100  # pixels of a page above and below the picture
 _AT_ONCE = 2  # layouts
 
 
@@ -74,7 +77,7 @@ class Steps:
         self,
         path: str | os.PathLike[str],
         *,
-        seconds: float = 0.5,
+        seconds: float = _SECONDS,
         dpi: int = 96,
         timeout: float = TIMEOUT,
     ) -> Path:
@@ -132,6 +135,16 @@ class Steps:
         from graphdiff.draw.film.page import page
 
         return page(self.title, self.names, self._laid_out("svg", timeout), seconds)
+
+    def _repr_html_(self) -> str | None:
+        """In a notebook: the page, in a frame of its own that is as high as the picture."""
+        try:
+            text = self._page(_SECONDS, TIMEOUT)
+        except DrawingError:
+            return None
+        height = float(text.partition(' height="')[2].partition("pt")[0]) * 4 / 3 + _AROUND
+        frame = f"width:100%;height:{height:.0f}px;border:0;resize:vertical"
+        return f'<iframe srcdoc="{html.escape(text)}" style="{frame}"></iframe>'
 
 
 def _named(image: Image, name: str, size: tuple[int, int]) -> Image:

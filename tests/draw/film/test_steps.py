@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphdiff as gd
-from graphdiff.draw import draw_steps
+from graphdiff.draw import draw_steps, layout
 from graphdiff.draw.film.alignment import aligned
 from graphdiff.draw.film.page import differences, tokens
-from graphdiff.errors import ArgumentError, DrawingError
+from graphdiff.errors import ArgumentError, DrawingError, LayoutToolMissingError
 
 
 def descent(steps: int, rate: float = 0.05) -> Iterator[gd.Backward]:
@@ -153,3 +153,11 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     with pytest.raises(DrawingError, match=r"\.html, \.gif, \.png"):
         draw_steps(descent(1)).save(tmp_path / "film.mp4")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_notebook_without_a_layout_engine_falls_back_to_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise LayoutToolMissingError("no Graphviz layout engine was found")
+
+    monkeypatch.setattr(layout, "_engine", missing)
+    assert draw_steps(descent(2))._repr_html_() is None
