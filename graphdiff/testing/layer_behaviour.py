@@ -6,10 +6,12 @@ import copy
 import pickle
 import sys
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
+from graphdiff.autodiff.walk import ancestors
 from graphdiff.compile import make_graph
 from graphdiff.module import Module
 from graphdiff.testing.comparing import equal, identical, tolerance_of
@@ -19,12 +21,12 @@ from graphdiff.testing.primitive import LAYOUTS
 
 
 def check_spec(case: ModuleCase) -> None:
-    """Traced, without values, it gives the shapes and dtypes that it gives with values."""
+    """Every operation gives the shape and dtype that its rule says, and tracing gives the same."""
     run = case.run()
-    for k, t in enumerate(run.outputs):
+    for t in ancestors(*run.outputs):
         real = t.backend.spec(t.data)
         if real is not t.spec:
-            raise AssertionError(f"output {k} is said to be {t.spec!r}, it is {real!r}")
+            raise AssertionError(f"{t.label} is said to be {t.spec!r}, it is {real!r}")
     module = case.fresh()
     graph = make_graph(lambda *xs: module(*xs), *case.inputs)
     traced = [graph[i].spec for i in graph.outputs[: len(run.outputs)]]
@@ -69,24 +71,24 @@ def check_aliasing(case: ModuleCase) -> None:
     """Results and gradients have memory of their own: a later pass leaves them, and none overlaps another."""
     module = case.fresh()
     first = case.run(module)
-    kept = {"the output": first.outputs[0].numpy(), **_grads(first)}
+    kept = {f"output {k}": t.numpy() for k, t in enumerate(first.outputs)} | _gradients(first)
     copies = {name: np.array(value) for name, value in kept.items()}
-    _grads(case.run(module, [x * 2 if x.dtype.kind == "f" else x for x in case.inputs]))
+    _gradients(case.run(module, [x * 2 if x.dtype.kind == "f" else x for x in case.inputs]))
     for name, value in kept.items():
         if not np.array_equal(value, copies[name], equal_nan=True):
             raise AssertionError(f"{name} of an earlier pass was changed by a later one")
-    names = [name for name in kept if name != "the output"]
-    for k, one in enumerate(names):
-        for other in names[:k]:
-            if np.shares_memory(kept[one], kept[other]):
-                raise AssertionError(f"{one} and {other} are the same memory")
+    for one, other in combinations([name for name in kept if name.endswith(".grad")], 2):
+        if np.shares_memory(kept[one], kept[other]):
+            raise AssertionError(f"{one} and {other} are the same memory")
 
 
-def _grads(run: Run) -> dict[str, Array]:
-    """The gradients as users get them."""
-    if run.backward() is None:
+def _gradients(run: Run) -> dict[str, Array]:
+    """The gradients as users get them: in the record, and as arrays of their own."""
+    back = run.backward()
+    if back is None:
         return {}
-    return {f"the gradient by {name}": np.asarray(t.grad) for name, t in run.leaves.items()}
+    recorded = {f"the gradient by {name}": back[t].numpy() for name, t in run.leaves.items()}
+    return recorded | {f"{name}.grad": t.backend.to_numpy(t.grad) for name, t in run.leaves.items()}
 
 
 def check_layout(case: ModuleCase) -> None:
