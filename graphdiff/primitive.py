@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 from weakref import WeakValueDictionary
 
 from graphdiff import context
@@ -223,6 +223,16 @@ class Primitive:
             if len(inputs) == 2:
                 return engine.binary(self, inputs[0], inputs[1])
         return engine.call(self, inputs, params)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by name; a copy is the primitive itself."""
+        return Primitive.named, (self.name,)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Mapping[int, Any]) -> Self:
+        return self
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__.lower()} {self.name}>"

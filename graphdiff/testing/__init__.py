@@ -15,7 +15,12 @@ from graphdiff.testing.gradients import (
     numerical_gradient,
     relative_error,
 )
+from graphdiff.testing.kit import Check, Kit, NotRunError, Results
+from graphdiff.testing.layer import check_layer
+from graphdiff.testing.loss import check_loss
+from graphdiff.testing.optimizer import check_optimizer
 from graphdiff.testing.primitive import CHECKS, Case, check_primitive
+from graphdiff.testing.report import CheckError
 from graphdiff.testing.source import RandomSource, Source
 
 if TYPE_CHECKING:
@@ -24,11 +29,19 @@ if TYPE_CHECKING:
 __all__ = [
     "CHECKS",
     "Case",
+    "Check",
+    "CheckError",
     "GradientCheckError",
     "HypothesisSource",
+    "Kit",
+    "NotRunError",
     "RandomSource",
+    "Results",
     "Source",
     "check_gradients",
+    "check_layer",
+    "check_loss",
+    "check_optimizer",
     "check_primitive",
     "numerical_gradient",
     "relative_error",

@@ -22,7 +22,16 @@ _ORDINALS = {1: "first", 2: "second", 3: "third"}
 
 
 class GradientCheckError(AssertionError):
-    """An analytic gradient that finite differences do not confirm."""
+    """An analytic gradient that finite differences do not confirm.
+
+    Attributes:
+        analytic, numerical: the two gradients, where both are known.
+    """
+
+    def __init__(self, what: str, analytic: Array | None = None, numerical: Array | None = None) -> None:
+        super().__init__(what)
+        self.analytic = analytic
+        self.numerical = numerical
 
 
 def relative_error(analytic: Any, numerical: Any) -> Array:
@@ -104,7 +113,7 @@ def check_gradients(
         found = gradient(*points)
         for argnum, i in enumerate(places):
             numerical = numerical_gradient(_along(slope, points, argnum), points[argnum], eps)
-            _compare(f"{name}: {_ORDINALS.get(k, k)}-order", i, found[argnum], numerical, rtol, atol)
+            compare(f"{name}: {_ORDINALS.get(k, k)}-order", i, found[argnum], numerical, rtol, atol)
         slope = _projection(gradient, rng)
 
 
@@ -143,12 +152,19 @@ def _along(fn: Callable[..., Tensor], points: Sequence[Array], argnum: int) -> C
     return lambda x: float(fn(*(x if k == argnum else p for k, p in enumerate(points))))
 
 
-def _compare(what: str, argument: int, found: Tensor, numerical: Array, rtol: float, atol: float) -> None:
+def compare(what: str, argument: Any, found: Tensor, numerical: Array, rtol: float, atol: float) -> None:
+    """The gradient by an argument against finite differences, element by element.
+
+    Raises:
+        GradientCheckError: naming the argument, the worst element, both values and their relative error.
+    """
     analytic = found.numpy()
     if analytic.shape != numerical.shape:
         raise GradientCheckError(
             f"{what} gradient by argument {argument} has shape {analytic.shape}, "
-            f"the argument {numerical.shape}"
+            f"the argument {numerical.shape}",
+            analytic,
+            numerical,
         )
     # "not within" rather than "beyond", so that a NaN on either side fails.
     excess = np.abs(analytic - numerical) - (atol + rtol * np.abs(numerical))
@@ -160,5 +176,7 @@ def _compare(what: str, argument: int, found: Tensor, numerical: Array, rtol: fl
         raise GradientCheckError(
             f"{what} gradient by argument {argument} is wrong in {int(wrong.sum())} of {wrong.size} "
             f"elements, worst at {place}: analytic {analytic[place]:.9g}, numerical {numerical[place]:.9g}, "
-            f"relative error {relative:.3g}"
+            f"relative error {relative:.3g}",
+            analytic,
+            numerical,
         )

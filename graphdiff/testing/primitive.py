@@ -14,28 +14,27 @@ returns nothing, or raises an ``AssertionError`` that says what is wrong on whic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from graphdiff.autodiff import grad, jvp, vjp
+from graphdiff.autodiff import Backward, grad, jvp, vjp
 from graphdiff.dtypes import as_dtype
 from graphdiff.errors import ArgumentError
-from graphdiff.leaf import abstract, as_tensor, tensor
+from graphdiff.leaf import abstract, as_tensor, tensor, variable
 from graphdiff.ops import sum as total
 from graphdiff.primitive import Composite, Primitive
 from graphdiff.tensor import Tensor
+from graphdiff.testing.comparing import TOLERANCE, equal, tolerance_of
 from graphdiff.testing.gradients import ATOL, EPS, RTOL, check_gradients
-from graphdiff.testing.source import RandomSource, Source
+from graphdiff.testing.kit import Check, Kit
+from graphdiff.testing.source import Source
 
 Array = np.ndarray[Any, Any]
 Fn = Callable[..., Any]
-
-# Two ways to the same number differ by rounding; the few sums here are short.
-_TOLERANCE = {"float64": 1e-9, "float32": 1e-4}
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +115,14 @@ class Case:
     @cached_property
     def tolerance(self) -> float:
         """By how much two ways to one number may differ, in the lowest precision that takes part."""
-        dtypes = [str(self.value.dtype), *(str(x.dtype) for x in self.inputs)]
-        return max(_TOLERANCE.get(dtype, 0.0) for dtype in dtypes)
+        return tolerance_of(self.value.dtype, *(x.dtype for x in self.inputs))
+
+    def backward(self) -> Backward | None:
+        """For a picture: of the sum of the value."""
+        if not self.operands:
+            return None
+        points = [variable(x, name=f"x{k}") for k, x in zip(self.operands, self.points, strict=True)]
+        return total(self.of_operands()(*points)).backward(wrt=points)
 
     def with_inputs(self, inputs: Sequence[Array]) -> Case:
         return Case(self.primitive, tuple(inputs), self.params)
@@ -133,15 +138,7 @@ class Case:
 
 def _equal(case: Case, what: str, found: Any, expected: Any, tolerance: float | None = None) -> None:
     """One value, dtype and shape included, against what it should be."""
-    found, expected = np.asarray(found), np.asarray(expected)
-    if (found.shape, found.dtype) != (expected.shape, expected.dtype):
-        raise AssertionError(
-            f"{case}: {what} is {found.dtype}{list(found.shape)}, "
-            f"expected {expected.dtype}{list(expected.shape)}"
-        )
-    tolerance = case.tolerance if tolerance is None else tolerance
-    if not np.allclose(found, expected, rtol=tolerance, atol=tolerance, equal_nan=True):
-        raise AssertionError(f"{case}: {what} is\n{found}\nexpected\n{expected}\nfor inputs {case.inputs}")
+    equal(f"{case}: {what}", found, expected, case.tolerance if tolerance is None else tolerance)
 
 
 def _all_equal(
@@ -190,7 +187,7 @@ def check_layout(case: Case) -> None:
     values give equal values and gradients."""
     g, _ = case.directions()
     cotangents = case.pull(g)
-    for name, view in _LAYOUTS.items():
+    for name, view in LAYOUTS.items():
         other = case.with_inputs([view(x) for x in case.inputs])
         _equal(case, f"the value for {name} inputs", other.value, case.value)
         _all_equal(case, f"the gradient for {name} inputs", other.pull(view(g)), cotangents)
@@ -208,7 +205,7 @@ def _reversed(x: Array) -> Array:
     return np.flip(np.flip(x).copy())
 
 
-_LAYOUTS: dict[str, Callable[[Array], Array]] = {
+LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "transposed": lambda x: np.array(x, order="F"),
     "reversed": _reversed,
     "strided": _strided,
@@ -223,7 +220,7 @@ def check_float32(case: Case) -> None:
     single = case.with_inputs([x.astype(np.float32) if x.dtype == np.float64 else x for x in case.inputs])
     fixed = "dtype" in case.params or not case.value.dtype.is_floating
     wanted = np.dtype(str(case.value.dtype)) if fixed else np.dtype(np.float32)
-    loose = _TOLERANCE["float32"]
+    loose = TOLERANCE["float32"]
     _equal(case, "the value for float32 inputs", single.value, np.asarray(case.value).astype(wanted), loose)
     g, _ = case.directions()
     expected = [c.astype(np.float32) for c in case.pull(g)]
@@ -349,6 +346,7 @@ CHECKS: dict[str, Callable[[Case], None]] = {
 """The checks that need nothing but the primitive."""
 
 
+@Kit
 def check_primitive(
     primitive: Primitive,
     reference: Callable[..., Any] | None = None,
@@ -356,33 +354,25 @@ def check_primitive(
     *,
     examples: int = 20,
     seed: int = 0,
-    without: Collection[str] = (),
-) -> None:
+) -> Iterable[Check]:
     """Put a primitive through every check, on inputs drawn from its ``samples``.
 
     Args:
         reference: ``reference(*arrays, **params)``, an independent NumPy computation of the value.
         torch_reference: the same in torch, whose autograd the derivatives are compared with.
-        examples: how many samples to draw.
+        examples: how many samples each check draws.
         seed: of the draws; a failure can be repeated.
-        without: names in :data:`CHECKS` that are not meant to hold (``stop_gradient`` has another
-            derivative than its value says).
 
     Raises:
-        AssertionError: a check failed; the message says which inputs, what was found and expected.
-        GraphdiffError: a rule broke its contract with the engine.
-        ArgumentError: a primitive without samples, or an unknown name in ``without``.
+        CheckError: a check failed; the report on its smallest failing sample.
+        ArgumentError: an expected failure of an unknown check.
     """
-    unknown = set(without) - set(CHECKS)
-    if unknown:
-        raise ArgumentError(f"no checks are called {sorted(unknown)}", fix=f"choose from {', '.join(CHECKS)}")
-    chosen = [check for name, check in CHECKS.items() if name not in without]
-    source = RandomSource(seed)
-    for _ in range(examples):
-        case = Case.draw(primitive, source)
-        if reference is not None:
-            check_value(case, reference)
-        for check in chosen:
-            check(case)
-        if torch_reference is not None:
-            check_torch(case, torch_reference)
+    table = dict(CHECKS)
+    if reference is not None:
+        table["value"] = partial(check_value, reference=reference)
+    if torch_reference is not None:
+        table["torch"] = partial(check_torch, torch_reference=torch_reference)
+    draw = partial(Case.draw, primitive)
+    return [
+        Check("check_primitive", primitive.name, k, draw, run, examples, seed) for k, run in table.items()
+    ]

@@ -7,11 +7,14 @@ def test_rotation(source):
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 from graphdiff.testing.source import Source
 
 try:
+    from hypothesis import HealthCheck, Verbosity, given, settings
+    from hypothesis import seed as start
     from hypothesis import strategies as st
 except ModuleNotFoundError as problem:
     if problem.name != "hypothesis":
@@ -59,3 +62,11 @@ class HypothesisSource(Source):
 def sources(draw: Draw) -> HypothesisSource:
     """A source whose every draw Hypothesis knows and can shrink."""
     return HypothesisSource(draw)
+
+
+def repeated(once: Callable[[Source], None], examples: int, seed: int) -> None:
+    """Call ``once`` with sources drawn by Hypothesis; what it raises is raised of the smallest example."""
+    quiet: dict[str, Any] = {"verbosity": Verbosity.quiet, "print_blob": False, "report_multiple_bugs": False}
+    options: dict[str, Any] = {"database": None, "deadline": None, "suppress_health_check": list(HealthCheck)}
+    run = given(sources())(lambda source: once(source))
+    settings(max_examples=examples, **options, **quiet)(start(seed)(run))()

@@ -1,21 +1,13 @@
-"""For every registered layer, loss, optimizer and model: how to make one and what to give it.
+"""For every registered model: how to make one and what to give it.
 
 An entry draws from a :class:`graphdiff.testing.Source`. A new plugin needs an entry here, and is then checked
 with all others.
 """
 
-import copy
 import math
-
-from plugins.layer_samples import SAMPLES
-from plugins.loss_samples import LOSSES as LOSS_SAMPLES
-from plugins.optimizer_samples import OPTIONS, options_of
 
 import graphdiff as gd
 
-LAYERS = {}  # name -> draw(source) -> (make the layer, its inputs)
-LOSSES = {}  # name -> draw(source) -> (loss of the inputs, inputs)
-OPTIMIZERS = {}  # name -> draw(source) -> make the optimizer
 MODELS = {}  # name -> draw(source) -> (make the model, shape of its images)
 LARGE = {
     "googlenet",
@@ -34,61 +26,6 @@ def entry(table, *names):
         return draw
 
     return register
-
-
-def images(s, channels=None, low=2, high=6):
-    """(N, C, H, W) without equal elements, so that no maximum is a tie."""
-    shape = (s.integer(1, 3), channels or s.integer(1, 3), s.integer(low, high), s.integer(low, high))
-    return s.distinct(shape) / 4
-
-
-def any_array(s):
-    return s.distinct(s.shape(min_dims=1, min_side=1)) / 4
-
-
-# Layers
-
-
-@entry(LAYERS, "Dropout", "Dropout2d")
-def dropout(s, name):
-    p = s.choice([0.5, 0.0, 0.1, 1.0])
-    return lambda: getattr(gd.layers, name)(p), [images(s)]
-
-
-@entry(LAYERS, *SAMPLES)
-def layer(s, name):
-    made, _, x = SAMPLES[name](s)
-    return lambda: copy.deepcopy(made), [x]  # the copy's cells go to the current backend
-
-
-# Losses
-
-
-@entry(LOSSES, *(name for name in LOSS_SAMPLES if name != "soft labels"))
-def loss(s, name):
-    if name == "softmax_cross_entropy":
-        name = s.choice([name, "soft labels"])
-    inputs, ours, _ = LOSS_SAMPLES[name](s)
-    reduction = s.choice(["mean", "sum", "none"])
-    return lambda *xs: ours(*xs, reduction), inputs
-
-
-@entry(LOSSES, "l1", "l2", "elastic_net")
-def penalty(s, name):
-    strength, loss = s.choice([0.5, 0.0, 1e-3]), getattr(gd.losses, name)
-    return lambda *inputs: loss(inputs, strength), [any_array(s), any_array(s)]
-
-
-# Optimizers
-
-
-@entry(OPTIMIZERS, *OPTIONS)
-def optimizer(s, name):
-    options = options_of(name, s) | {"clip_norm": s.choice([None, 0.5])}
-    return lambda: getattr(gd.optimizers, name)(0.05, **options)
-
-
-# Models, small
 
 
 @entry(MODELS, "lenet5")

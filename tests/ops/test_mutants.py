@@ -13,7 +13,7 @@ from graphdiff.ops.common import reduced_shape, same_spec
 from graphdiff.ops.reduction import spread
 from graphdiff.ops.shape import _concatenate as concatenate
 from graphdiff.primitive import Composite, Primitive
-from graphdiff.testing import CHECKS, Case, RandomSource, check_primitive
+from graphdiff.testing import CHECKS, Case, CheckError, RandomSource, check_primitive
 from graphdiff.testing.primitive import check_derivatives, check_torch, check_value
 
 EXAMPLES = 20
@@ -165,7 +165,7 @@ def test_a_derivative_is_caught_when_it_is(name, check):
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_check_primitive_catches_every_mutant(name):
-    with pytest.raises((AssertionError, GraphdiffError)):
+    with pytest.raises(CheckError, match=r"check_primitive\(\w+\): check '\w+' failed"):
         check_primitive(MUTANTS[name][0])
 
 
@@ -202,8 +202,11 @@ def test_a_failure_says_what_was_checked_and_found():
 
 def test_unchecked_and_uncheckable_primitives():
     off = MUTANTS["off by 1%"][0]
-    check_primitive(off, without=("derivatives", "jvp"))
+    results = check_primitive(off, expected_failures={"derivatives": "off by 1%", "jvp": "as well"})
+    assert results.failed_as_declared == {"derivatives": "off by 1%", "jvp": "as well"}
+    with pytest.raises(CheckError, match="declared to fail, and they pass: spec"):
+        check_primitive(off, expected_failures={"derivatives": "", "jvp": "", "spec": ""})
     with pytest.raises(gd.errors.ArgumentError, match="no checks are called"):
-        check_primitive(off, without=("gradients",))
-    with pytest.raises(gd.errors.ArgumentError, match="no samples"):
+        check_primitive(off, expected_failures={"gradients": ""})
+    with pytest.raises(CheckError, match="no samples"):
         check_primitive(Primitive("square", spec=same_spec))

@@ -1,44 +1,50 @@
 """Every primitive through every check, on inputs of its own drawing."""
 
 import pytest
-from hypothesis import given, note
+from hypothesis import given, note, settings
 from ops.catalogue import PRIMITIVES
 from ops.references import NUMPY, TORCH
 
 import graphdiff as gd
 from graphdiff.errors import DTypeError, GradientError
-from graphdiff.testing import CHECKS, Case, sources
-from graphdiff.testing.primitive import check_torch, check_value
+from graphdiff.testing import Case, check_primitive, sources
 
-# Its derivative is declared to be 0 whatever its value does; torch's detach is what it is compared with.
-WITHOUT = {"stop_gradient": ("derivatives", "jvp")}
-PAIRS = [(p, c) for p in PRIMITIVES for c in CHECKS if c not in WITHOUT.get(p, ())]
+EXPECTED = {
+    "stop_gradient": dict.fromkeys(
+        ("derivatives", "jvp"),
+        "its derivative is declared to be 0 whatever its value does, as torch's detach",
+    )
+}
+EXAMPLES = settings.default.max_examples
 
-every_primitive = pytest.mark.parametrize("name", PRIMITIVES)
+
+def every_check():
+    for name, primitive in PRIMITIVES.items():
+        checks = check_primitive.checks(primitive, NUMPY[name], TORCH[name], examples=EXAMPLES)
+        yield from (
+            (f"{name}-{key}", check) for key, check in checks.items() if key not in EXPECTED.get(name, ())
+        )
+
+
+CHECKS = dict(every_check())
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_check(check):
+    check()
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_what_fails_is_declared_with_its_reason(name):
+    results = check_primitive(PRIMITIVES[name], NUMPY[name], TORCH[name], expected_failures=EXPECTED[name])
+    assert results.failed_as_declared == EXPECTED[name]
+    assert not results.not_run
 
 
 def draw(name, source):
     case = Case.draw(PRIMITIVES[name], source)
     note(f"{case} on {case.inputs}")
     return case
-
-
-@pytest.mark.parametrize(("name", "check"), PAIRS, ids=[f"{p}-{c}" for p, c in PAIRS])
-@given(source=sources())
-def test_check(name, check, source):
-    CHECKS[check](draw(name, source))
-
-
-@every_primitive
-@given(source=sources())
-def test_value_equals_numpys(name, source):
-    check_value(draw(name, source), NUMPY[name])
-
-
-@every_primitive
-@given(source=sources())
-def test_value_and_derivatives_equal_torchs(name, source):
-    check_torch(draw(name, source), TORCH[name])
 
 
 WITHOUT_DERIVATIVE = [n for n, p in PRIMITIVES.items() if p.vjp is None]

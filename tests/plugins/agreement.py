@@ -64,25 +64,3 @@ def exchange_states(layer, theirs):
     for name, value in theirs.state_dict().items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
         assert found[name].dtype == value.numpy().dtype, name
-
-
-def compiled_equals_eager(layer, x):
-    """Value, gradients and new state of a compiled call equal those of an eager one to the last bit."""
-
-    def step(x):
-        y = layer(x)
-        inputs = [x] if x.dtype.is_floating else []
-        wanted = [*inputs, *layer.parameters()]
-        if not wanted:
-            return [y]
-        record = gd.sum(gd.sin(y)).backward(wrt=wanted)
-        return [y, *(record[p] for p in wanted)]
-
-    before, results = layer.state_dict(), []
-    for run in (step, gd.compile(step)):
-        layer.load_state_dict(before)
-        for _ in range(2):  # the second call of a compiled function runs in buffers
-            found = run(gd.variable(x) if run is step and x.dtype.kind == "f" else gd.tensor(x))
-        results.append([np.array(t) for t in found] + list(layer.state_dict().values()))
-    for one, other in zip(*results, strict=True):
-        np.testing.assert_array_equal(one, other)

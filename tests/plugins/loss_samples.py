@@ -1,4 +1,6 @@
-"""For every loss: a draw of floating inputs, ours of them and a reduction, and torch's of the same."""
+"""For every loss: a draw of ours with its options, its inputs, and torch's loss of the floating ones."""
+
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +24,7 @@ def hinge(s):
             scores, torch.tensor(labels), 1 + options["squared"], options["margin"], reduction=reduction
         )
 
-    return [scores], lambda x, r: gd.losses.hinge(x, labels, **options, reduction=r), theirs
+    return partial(gd.losses.hinge, **options), [scores, labels], theirs
 
 
 def softmax_cross_entropy(s):
@@ -47,8 +49,7 @@ def softmax_cross_entropy(s):
             ignore_index=spare, reduction=reduction, label_smoothing=options["label_smoothing"],
         )  # fmt: skip
 
-    ours = gd.losses.softmax_cross_entropy
-    return [s.array(shape) * 5], lambda x, r: ours(x, labels, **options, reduction=r), theirs
+    return partial(gd.losses.softmax_cross_entropy, **options), [s.array(shape) * 5, labels], theirs
 
 
 def soft_labels(s):
@@ -63,9 +64,8 @@ def soft_labels(s):
         rest = {"label_smoothing": options["label_smoothing"], "reduction": reduction}
         return F.cross_entropy(logits.movedim(-1, 1), targets.movedim(-1, 1), weights, **rest)
 
-    ours = gd.losses.softmax_cross_entropy
     inputs = [s.array(shape) * 3, s.array(shape, 0.1, 1.0)]
-    return inputs, lambda x, t, r: ours(x, t, **options, reduction=r), theirs
+    return partial(gd.losses.softmax_cross_entropy, **options), inputs, theirs
 
 
 def binary_cross_entropy(s):
@@ -74,9 +74,9 @@ def binary_cross_entropy(s):
     theirs_weight = None if weight is None else torch.tensor(weight)
     inputs = [s.array(shape) * 5, s.array(shape, 0.1, 1.0)]
     return (
+        partial(gd.losses.binary_cross_entropy, pos_weight=weight),
         inputs,
-        lambda x, t, r: gd.losses.binary_cross_entropy(x, t, pos_weight=weight, reduction=r),
-        lambda x, t, r: F.binary_cross_entropy_with_logits(x, t, pos_weight=theirs_weight, reduction=r),
+        partial(F.binary_cross_entropy_with_logits, pos_weight=theirs_weight),
     )
 
 
@@ -90,18 +90,14 @@ def kl_divergence(s):
         return F.kl_div(p, t, reduction={"mean": "batchmean", "sum": "sum"}[reduction])
 
     inputs = [s.array(shape), s.array(shape, 0.1, 1.0)]
-    return inputs, lambda p, t, r: gd.losses.kl_divergence(p, t, reduction=r), theirs
+    return gd.losses.kl_divergence, inputs, theirs
 
 
 def _of_numbers(name, torchs, options=None):
     def draw(s):
         shape, chosen = s.shape(min_side=1), one_of(s, options or {})
         inputs = [s.array(shape), s.array(shape, offset=0.65)]
-        return (
-            inputs,
-            lambda p, t, r: getattr(gd.losses, name)(p, t, **chosen, reduction=r),
-            lambda p, t, r: torchs(p, t, reduction=r, **chosen),
-        )
+        return partial(getattr(gd.losses, name), **chosen), inputs, partial(torchs, **chosen)
 
     return draw
 

@@ -1,15 +1,14 @@
-"""Every layer against torch's: values, gradients, second derivatives, states; compiled against eager."""
-
-import copy
+"""Every layer through the kit, and against torch's: values, gradients, second derivatives, states."""
 
 import numpy as np
 import pytest
-from hypothesis import given, note, settings
-from plugins.agreement import agrees, agrees_twice, compiled_equals_eager, copied, exchange_states
+from hypothesis import given, note
+from plugins.agreement import agrees, agrees_twice, copied, exchange_states
 from plugins.layer_samples import SAMPLES
 
 import graphdiff as gd
 from graphdiff.errors import ArgumentError, GraphdiffError, ShapeError
+from graphdiff.testing import check_layer
 from graphdiff.testing.strategies import sources
 
 every_layer = pytest.mark.parametrize("name", SAMPLES)
@@ -24,10 +23,7 @@ def drawn(name, source):
 
 
 def test_every_registered_layer_has_samples():
-    assert {info.name for info in gd.layers.list() if info.distribution == "graphdiff"} == {
-        *SAMPLES,
-        *DRAWN,
-    }
+    assert {info.name for info in gd.layers.list() if info.distribution == "graphdiff"} == KIT.keys()
 
 
 @every_layer
@@ -50,31 +46,35 @@ def test_second_derivatives_are_torchs(name, source):
 
 
 @every_layer
-@settings(max_examples=8)  # each is traced and compiled anew
-@given(sources())
-def test_compiled_equals_eager_to_the_last_bit(name, source):
-    layer, _, x = drawn(name, source)
-    compiled_equals_eager(layer, x)
-    if any(not isinstance(cell, gd.Parameter) for _, cell in layer.named_cells()):
-        compiled_equals_eager(layer.eval(), x)
-
-
-@every_layer
-@settings(max_examples=8)
-@given(sources())
-def test_the_torch_backend_gives_what_numpy_gives(name, source):
-    layer, _, x = drawn(name, source)
-    expected = layer(x).numpy()
-    with gd.backend("torch"):
-        on_torch = copy.deepcopy(layer)  # its cells go to the current backend
-        for run in (on_torch, gd.compile(lambda x: on_torch(x))):
-            np.testing.assert_allclose(run(gd.tensor(x)), expected, rtol=1e-9, atol=1e-12)
-
-
-@every_layer
 @given(sources())
 def test_states_go_both_ways(name, source):
     exchange_states(*SAMPLES[name](source)[:2])
+
+
+# The kit
+
+
+def dropout(name):
+    return lambda s: (getattr(gd.layers, name)(s.choice([0.5, 0.0, 0.1, 1.0])), s.distinct((2, 3, 2, 2)) / 4)
+
+
+def without_padding(s):
+    """Its padding has a gradient of 0 that differences do not see."""
+    count = s.integer(1, 4)
+    return gd.layers.Embedding(count, s.integer(1, 3), seed=1), s.integers(s.shape(min_side=1), 0, count - 1)
+
+
+KIT = {name: lambda s, name=name: SAMPLES[name](s)[::2] for name in SAMPLES}
+KIT |= {name: dropout(name) for name in DRAWN} | {"Embedding": without_padding}
+
+
+def refused(name):
+    """The misfits of a layer; of the others none is declared."""
+    return {
+        what: lambda make=make, shape=shape: make(gd.layers)(np.ones(shape, "float32"))
+        for what, (make, shape) in MISFITS.items()
+        if what.split()[0] == name
+    }
 
 
 # Wrong use
@@ -83,7 +83,7 @@ MISFITS = {
     "Linear": (lambda l: l.Linear(3, 2), (2, 4)),
     "Conv1d": (lambda l: l.Conv1d(3, 2, 1), (2, 4, 5)),
     "Conv2d": (lambda l: l.Conv2d(3, 2, 1), (2, 4, 5, 5)),
-    "a filter that does not fit": (lambda l: l.Conv2d(1, 2, 3, stride=3), (1, 1, 7, 7)),
+    "Conv2d whose filter does not fit": (lambda l: l.Conv2d(1, 2, 3, stride=3), (1, 1, 7, 7)),
     "ConvTranspose2d": (lambda l: l.ConvTranspose2d(3, 2, 1), (2, 4, 5, 5)),
     "BatchNorm1d": (lambda l: l.BatchNorm1d(3), (2, 4)),
     "BatchNorm1d of images": (lambda l: l.BatchNorm1d(3), (2, 3, 4, 5)),
@@ -135,6 +135,21 @@ def test_options_that_make_no_sense_are_answered(make):
     with pytest.raises(ArgumentError) as caught:
         make(gd.layers)
     assert "fix: " in str(caught.value)
+
+
+CHECKS = {
+    (name, key): check
+    for name, samples in KIT.items()
+    for key, check in check_layer.checks(
+        getattr(gd.layers, name), samples, refusals=refused(name), examples=8
+    ).items()
+    if key != "refusals" or refused(name)
+}
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=["-".join(key) for key in CHECKS])
+def test_check(check):
+    check()
 
 
 # Examples

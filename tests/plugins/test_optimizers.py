@@ -13,6 +13,7 @@ from plugins.optimizer_samples import OPTIONS, TORCH, options_of
 
 import graphdiff as gd
 from graphdiff.errors import ArgumentError, MutationError, StateError
+from graphdiff.testing import check_optimizer
 from graphdiff.testing.strategies import sources
 from graphdiff.train import LossScaler
 
@@ -130,42 +131,25 @@ def made(name, **common):
     return getattr(gd.optimizers, name)(0.05, **EXTREME.get(name, {}), **common)
 
 
-@every_optimizer
-def test_compiled_equals_eager_to_the_last_bit(name):
-    states = []
-    for compiled in (False, True):
-        ours, _ = models()
-        optimizer = made(name, weight_decay=0.1, clip_norm=0.5, clip_value=0.2)
-        step = stepper(ours, optimizer, compiled)
-        for k in range(5):
-            optimizer.lr = 0.1 / (k + 1)
-            step()
-        states.append(ours.state_dict() | optimizer.state_dict())
-    for key, value in states[0].items():
-        np.testing.assert_array_equal(value, states[1][key], err_msg=key)
+CHECKS = {
+    (name, key): check
+    for name in OPTIONS
+    for key, check in check_optimizer.checks(
+        getattr(gd.optimizers, name), lambda source, name=name: options_of(name, source)
+    ).items()
+}
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=["-".join(key) for key in CHECKS])
+def test_check(check):
+    check()
 
 
 @every_optimizer
-@pytest.mark.parametrize("compiled", [False, True])
-def test_state_goes_round(name, compiled):
-    states = []
-    for interrupted in (False, True):
-        ours, _ = models()
-        optimizer = made(name, weight_decay=0.1)
-        step = stepper(ours, optimizer, compiled)
-        for k in range(6):
-            if interrupted and k == 3:
-                kept, optimizer = optimizer.state_dict(), made(name, weight_decay=0.1)
-                optimizer.load_state_dict(kept)
-                step = stepper(ours, optimizer, compiled)
-            if k == 1:
-                optimizer.lr = 0.02
-            step()
-        assert optimizer.state_dict()["/steps"] == 6
-        assert optimizer.lr == 0.02
-        states.append(ours.state_dict())
-    for key, value in states[0].items():
-        np.testing.assert_array_equal(value, states[1][key], err_msg=key)
+def test_compiled_steps_that_clip_equal_eager_ones(name):
+    options = EXTREME.get(name, {}) | {"weight_decay": 0.1, "clip_norm": 0.5, "clip_value": 0.2}
+    for key in ("compiled", "backends", "resumed"):
+        check_optimizer.checks(getattr(gd.optimizers, name), lambda source: options, examples=1)[key]()
 
 
 @every_optimizer
@@ -201,22 +185,6 @@ def test_a_new_rate_needs_no_new_trace():
     assert step.traces == 1
     for name, value in ours.state_dict().items():
         np.testing.assert_array_equal(value, before[name])
-
-
-@every_optimizer
-@pytest.mark.parametrize("compiled", [False, True])
-def test_the_torch_backend_takes_the_same_steps(name, compiled):
-    states = []
-    for backend in ("numpy", "torch"):
-        with gd.backend(backend):
-            ours, _ = models()
-            optimizer = made(name, weight_decay=0.1, clip_norm=0.5)
-            step = stepper(ours, optimizer, compiled)
-            for _ in range(4):
-                step()
-            states.append(ours.state_dict() | optimizer.state_dict())
-    for key, value in states[0].items():
-        np.testing.assert_allclose(states[1][key], value, rtol=1e-9, atol=1e-12, err_msg=key)
 
 
 # Groups
@@ -358,17 +326,6 @@ def test_a_compiled_step_heeds_how_late_a_loaded_state_began():
         fresh.load_state_dict(state)
         stepper(other, fresh, True)()
         np.testing.assert_array_equal(ours.fc1.weight, other.fc1.weight)
-
-
-def test_a_copy_of_model_and_optimizer_goes_on_as_they_do():
-    ours, _ = models()
-    optimizer = gd.optimizers.Adam(0.1)
-    stepper(ours, optimizer, False)()
-    model, other = copy.deepcopy((ours, optimizer))
-    for m, o in ((ours, optimizer), (model, other)):
-        stepper(m, o, False)()
-    for name, value in ours.state_dict().items():
-        np.testing.assert_array_equal(value, model.state_dict()[name])
 
 
 # Clipping
