@@ -185,22 +185,39 @@ def train(**choices: Any) -> None:
 
 @main.group()
 def plugins() -> None:
-    """The plugins that are installed."""
+    """The plugins that are installed, and a project for new ones."""
 
 
 @plugins.command("list")
-def list_plugins() -> None:
+@click.option("--json", "as_data", is_flag=True, help="For programs.")
+def list_plugins(as_data: bool) -> None:
     """List every plugin with its distribution and status; loads none."""
-    from rich.console import Console
-    from rich.table import Table
+    from graphdiff.plugins import command
 
-    from graphdiff.plugins import Registry, kinds
+    if as_data:
+        click.echo(command.as_json())
+    else:
+        from rich.console import Console
 
-    table = Table("kind", "name", "distribution", "status", "reason")
-    for kind in kinds():
-        for plugin in Registry(kind).list():
-            table.add_row(kind, plugin.name, plugin.provider, plugin.status, plugin.error or "")
-    Console().print(table)
+        Console().print(command.as_table())
+
+
+@plugins.command("info")
+@click.argument("name")
+def plugin_info(name: str) -> None:
+    """Load the plugin NAME, or DISTRIBUTION:NAME, and say what it is, and why it fails if it does."""
+    from graphdiff.plugins import command
+
+    click.echo(command.about(name))
+
+
+@plugins.command("new")
+@click.argument("name")
+def new_plugins(name: str) -> None:
+    """Make a project for plugins in a new folder NAME: one of each kind, with tests, ready to install."""
+    from graphdiff.plugins.project import new_project
+
+    new_project(name, click.echo)
 
 
 if __name__ == "__main__":
