@@ -7,6 +7,7 @@ tensor knows its own, and operations never mix two. New tensors go to the curren
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -186,7 +187,7 @@ def kernel(primitive: Primitive, *names: str, override: bool = False) -> Callabl
 
     Raises:
         PluginConflictError: there is one, and ``override`` is not set. A backend that is made later, and
-            has one, keeps it.
+            has one, keeps it and warns.
     """
 
     def add(function: K) -> K:
@@ -205,7 +206,7 @@ def kernel(primitive: Primitive, *names: str, override: bool = False) -> Callabl
 def _refuse_second(name: str, primitive: str, function: Kernel, alive: Sequence[Backend]) -> None:
     known = [made.kernels.get(primitive) for made in alive]
     known += [_contributed.get((name, primitive), (None, False))[0]]
-    mine = function.__module__  # which may run again, as a cell of a notebook does
+    mine = getattr(function, "__module__", "")  # which may run again, as a cell of a notebook does
     if any(other and getattr(other, "__module__", "") != mine for other in known):
         raise PluginConflictError(
             f"backend {name!r} has a kernel for {primitive!r} already",
@@ -217,3 +218,8 @@ def _contribute(made: Backend) -> None:
     for (name, primitive), (function, override) in _contributed.items():
         if name == made.name and (override or primitive not in made.kernels):
             made.kernels[primitive] = function
+        elif name == made.name:
+            message = (
+                f"backend {name!r} keeps its own kernel for {primitive!r}; {function.__module__} brings one"
+            )
+            warnings.warn(f"{message} without override=True", stacklevel=3)

@@ -188,17 +188,37 @@ def plugins() -> None:
     """The plugins that are installed, and a project for new ones."""
 
 
+_json = click.option("--json", "as_data", is_flag=True, help="For programs.")
+
+
 @plugins.command("list")
-@click.option("--json", "as_data", is_flag=True, help="For programs.")
+@_json
 def list_plugins(as_data: bool) -> None:
     """List every plugin with its distribution and status; loads none."""
+    _show_plugins(as_data)
+
+
+@plugins.command("check")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@_json
+def check_plugins(names: tuple[str, ...], as_data: bool) -> None:
+    """Load every plugin, or those named, and list them with what is amiss; fails if anything is."""
+    from graphdiff.plugins import command
+
+    fine = command.check(names)
+    _show_plugins(as_data)
+    if not fine:
+        raise SystemExit(1)
+
+
+def _show_plugins(as_data: bool) -> None:
+    from rich.console import Console
+
     from graphdiff.plugins import command
 
     if as_data:
         click.echo(command.as_json())
     else:
-        from rich.console import Console
-
         Console().print(command.as_table())
 
 

@@ -18,7 +18,16 @@ import pytest
 from distributions import World, new_world
 
 from graphdiff.errors import ArgumentError, PluginConflictError, PluginError, UnknownPluginError
-from graphdiff.plugins import API_VERSION, PluginInfo, Registry, kinds, prefer, refresh
+from graphdiff.plugins import (
+    API_VERSION,
+    PluginInfo,
+    Registry,
+    instance_of,
+    kinds,
+    makes,
+    prefer,
+    refresh,
+)
 
 
 @pytest.fixture
@@ -96,6 +105,33 @@ def test_python_tools_can_handle_a_registry(world: World) -> None:
     assert registry.kind == world.kind
     assert inspect.unwrap(registry) is registry
     assert repr(registry) == f"<graphdiff.{world.kind}: no plugins>"
+
+
+# Kinds
+
+
+def test_an_object_is_held_to_the_contract_of_its_kind(world: World) -> None:
+    source = """
+        class Base: pass
+        class Good(Base): pass
+        class Bad: pass
+        def made(): return Good()
+        one = Good()
+    """
+    entries = {name: f"mod_a:{name}" for name in ("Good", "Bad", "made", "one")}
+    world.install("dist-a", modules={"mod_a": source}, **entries)
+    base = __import__("mod_a").Base
+    Registry(world.kind, makes(base))
+    assert world.registry.Good.__name__ == "Good"
+    assert world.registry.made().__class__ is world.registry.Good
+    for name, found in (("Bad", "the class Bad"), ("one", "of type Good")):
+        with pytest.raises(PluginError, match=f"{found}; it has to be a subclass of Base, or a function"):
+            _ = world.registry[name]
+    refresh()
+    Registry(world.kind, instance_of(base))
+    assert type(world.registry.one) is base.__subclasses__()[0]
+    with pytest.raises(PluginError, match="is the class Good; it has to be a Base"):
+        _ = world.registry.Good
 
 
 # Broken plugins
@@ -534,6 +570,8 @@ def test_what_cannot_be_registered_is_refused(world: World) -> None:
 
     with pytest.raises(PluginError, match=f"plugin API {API_VERSION + 1}"):
         world.registry.register(Late)
+    with pytest.raises(PluginError, match=r"of type int; it has to be something to call"):
+        Registry("losses").register("three", 3)
     for name in ("", "a:b"):
         with pytest.raises(ArgumentError, match="name without a colon"):
             world.registry.register(name, 1)

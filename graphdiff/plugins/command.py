@@ -1,4 +1,4 @@
-"""``graphdiff plugins list`` and ``info``: what is installed, without loading it; one plugin, loaded."""
+"""``graphdiff plugins list``, ``check`` and ``info``: what is installed, and what comes of loading it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import inspect
 import json
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from itertools import groupby
 from typing import Any
@@ -14,7 +15,7 @@ from graphdiff.errors import PluginError, UnknownPluginError
 from graphdiff.plugins.discovery import installed, normalized
 from graphdiff.plugins.plugin import PluginInfo
 from graphdiff.plugins.registry import Registry, kinds
-from graphdiff.plugins.settings import BUILT_IN, DISABLE
+from graphdiff.plugins.settings import BUILT_IN
 from graphdiff.spelling import nearest
 
 
@@ -53,20 +54,28 @@ def as_table() -> Any:
     return table
 
 
+def check(names: Sequence[str]) -> bool:
+    """Load the plugins of these names, all that are not disabled where none is given.
+
+    Returns:
+        Whether each of them can be used, and every distribution was read.
+
+    Raises:
+        UnknownPluginError: there is none of a name.
+    """
+    everything = _everything()
+    meant = [info for name in names for info in _meant(name, everything)] if names else everything
+    found = [_loaded(info)[1] is None for info in meant if info.status != "disabled"]
+    return all(found) and not installed().unreadable
+
+
 def about(name: str) -> str:
     """What the plugins of a short or qualified name are, of whatever kind; loads them.
 
     Raises:
         UnknownPluginError: there is none.
     """
-    everything = _everything()
-    whole = _qualified(name)
-    meant = [info for info in everything if name == info.name or whole == _qualified(info.qualified)]
-    if not meant:
-        near = nearest(name, [info.qualified if ":" in name else info.name for info in everything])
-        fix = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-        raise UnknownPluginError(f"no plugin is called {name!r}", fix=f"{fix}graphdiff plugins list")
-    return "\n\n".join(map(_description, meant))
+    return "\n\n".join(map(_description, _meant(name, _everything())))
 
 
 def printable(text: str) -> str:
@@ -88,7 +97,25 @@ def _qualified(name: str) -> tuple[str, str]:
     return normalized(owner), short
 
 
-def _reason(info: PluginInfo, everything: list[PluginInfo]) -> str:
+def _meant(name: str, everything: Sequence[PluginInfo]) -> list[PluginInfo]:
+    whole = _qualified(name)
+    meant = [info for info in everything if name == info.name or whole == _qualified(info.qualified)]
+    if not meant:
+        near = nearest(name, [info.qualified if ":" in name else info.name for info in everything])
+        fix = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+        raise UnknownPluginError(f"no plugin is called {name!r}", fix=f"{fix}graphdiff plugins list")
+    return meant
+
+
+def _loaded(info: PluginInfo) -> tuple[Any, PluginError | None]:
+    try:
+        with redirect_stdout(sys.stderr):  # what its modules print as they are imported
+            return Registry(info.kind)[info.qualified], None
+    except PluginError as error:
+        return None, error
+
+
+def _reason(info: PluginInfo, everything: Sequence[PluginInfo]) -> str:
     """Why it failed, or who else has its short name."""
     others = [
         other.provider
@@ -108,20 +135,17 @@ def _text(text: str) -> Any:
 
 
 def _description(info: PluginInfo) -> str:
-    failure, plugin = "", None
-    if info.status == "disabled":
-        failure = f"{DISABLE} takes it out."
-    else:
-        try:
-            with redirect_stdout(sys.stderr):  # what its modules print as they are imported
-                plugin = Registry(info.kind)[info.qualified]
-        except PluginError as error:
-            failure = "".join(traceback.format_exception(error.__cause__)) if error.__cause__ else str(error)
+    plugin, error = (None, None) if info.status == "disabled" else _loaded(info)
     status = next(i.status for i in Registry(info.kind).list() if i.qualified == info.qualified)
     lines = [f"{info.kind} {info.name}", f"  of:     {info.provider} ({info.value})"]
     lines += [f"  name:   {info.qualified}", f"  status: {status}"]
-    lines += [f"  {title} {text}" for title, text in _seen(plugin) if text] if plugin is not None else []
-    return printable("\n".join(lines + [failure.rstrip()] * bool(failure)))
+    if error:
+        cause = error.__cause__
+        lines += ["", "".join(traceback.format_exception(cause)).rstrip()] if cause else []
+        lines += ["", str(error)]
+    elif plugin is not None:
+        lines += [f"  {title} {text}" for title, text in _seen(plugin) if text]
+    return printable("\n".join(lines))
 
 
 def _seen(plugin: Any) -> list[tuple[str, str]]:

@@ -69,6 +69,7 @@ def _scan() -> Installed:
             for plugin in plugins:
                 result.plugins.setdefault(plugin.info.kind, []).append(plugin)
             seen.update({owner} - {""})
+    result.unreadable[:] = dict.fromkeys(result.unreadable)  # a folder may be on the path twice
     return result
 
 
