@@ -10,7 +10,7 @@
 
 from graphdiff import errors, init, matching, random
 from graphdiff.autodiff import Backward, checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from graphdiff.backend import Backend, backend, get_backend
+from graphdiff.backend import Backend, backend, get_backend, kernel
 from graphdiff.cell import Cell
 from graphdiff.compile import Compiled, compile, make_graph
 from graphdiff.context import no_grad, scope
@@ -26,22 +26,23 @@ from graphdiff.module import Module, Parameter
 from graphdiff.ops import *  # noqa: F403
 from graphdiff.ops import __all__ as _operations
 from graphdiff.ops.precision import autocast
-from graphdiff.plugins import Registry
+from graphdiff.plugins import CALLABLE, Registry, instance_of, makes
 from graphdiff.primitive import Composite, Primitive
 from graphdiff.random import seed
 from graphdiff.tensor import Tensor
-from graphdiff.train import LossScaler, Trainer, freeze, replace_head
+from graphdiff.train import LossScaler, Optimizer, Trainer, freeze, replace_head
 
 __version__ = "0.1.0"
 
-layers = Registry("layers")
-losses = Registry("losses")
-optimizers = Registry("optimizers")
-models = Registry("models")
-schedules = Registry("schedules")
-datasets = Registry("datasets")
-transforms = Registry("transforms")
-renderers = Registry("renderers")
+primitives = Registry("primitives", instance_of(Primitive))
+layers = Registry("layers", makes(Module))
+losses = Registry("losses", CALLABLE)
+optimizers = Registry("optimizers", makes(Optimizer))
+models = Registry("models", makes(Module))
+schedules = Registry("schedules", CALLABLE)
+datasets = Registry("datasets", CALLABLE)
+transforms = Registry("transforms", CALLABLE)
+renderers = Registry("renderers", CALLABLE)
 
 __all__ = [
     *_operations,
@@ -85,6 +86,7 @@ __all__ = [
     "init",
     "jacobian",
     "jvp",
+    "kernel",
     "layers",
     "load_state",
     "losses",
@@ -93,6 +95,7 @@ __all__ = [
     "models",
     "no_grad",
     "optimizers",
+    "primitives",
     "profile",
     "random",
     "renderers",

@@ -7,20 +7,21 @@ tensor knows its own, and operations never mix two. New tensors go to the curren
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
 from graphdiff.dtypes import DType
-from graphdiff.errors import BackendError
+from graphdiff.errors import BackendError, PluginConflictError
 from graphdiff.graph import Shape, TensorSpec
-from graphdiff.plugins import Registry
+from graphdiff.plugins import Registry, makes
 from graphdiff.primitive import Primitive
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 Array = Any
 Kernel = Callable[..., Array]
-backends = Registry("backends")
+K = TypeVar("K", bound=Kernel)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Backend(ABC):
 
     name: ClassVar[str]
     device: str = "cpu"
-    kernels: Mapping[str, Kernel]
+    kernels: MutableMapping[str, Kernel]
     joints: Sequence[Joint] = ()
     modes: ClassVar[tuple[str, ...]] = ("auto",)
     options: Mapping[str, Any] = MappingProxyType({})
@@ -122,15 +123,17 @@ class Backend(ABC):
         """The error for a primitive that can neither be run nor decomposed."""
         return BackendError(
             f"backend {self.name!r} has no kernel for primitive {primitive.name!r}",
-            fix=f"have the plugin that brings {primitive.name!r} register a kernel for {self.name!r}, "
-            "or use another backend",
+            fix=f"have the plugin that brings {primitive.name!r} register one with "
+            f"@gd.kernel({primitive.name}, {self.name!r}), or use another backend",
         )
 
     def __repr__(self) -> str:
         return f"<backend {self.name} on {self.device}>"
 
 
+backends = Registry("backends", makes(Backend))
 _instances: dict[tuple[str, tuple[tuple[str, Any], ...]], Backend] = {}
+_contributed: dict[tuple[str, str], tuple[Kernel, bool]] = {}  # backend, primitive -> kernel, override
 _current: ContextVar[Backend | None] = ContextVar("graphdiff_backend", default=None)
 
 
@@ -144,6 +147,7 @@ def get_backend(name: str, **options: Any) -> Backend:
     key = (name, tuple(sorted(options.items())))
     if key not in _instances:
         made = backends[name](**options)
+        _contribute(made)
         # Options left out and options spelled out, "cuda" and "cuda:0", mean one backend.
         _instances[key] = next((b for b in _instances.values() if _alike(b, made)), made)
     return _instances[key]
@@ -166,3 +170,56 @@ def backend(name: str, **options: Any) -> Iterator[Backend]:
         yield current_backend()
     finally:
         _current.reset(token)
+
+
+def kernel(primitive: Primitive, *names: str, override: bool = False) -> Callable[[K], K]:
+    """Adds a kernel to the backends of these names, made already or later; a decorator::
+
+        @gd.kernel(cube, "numpy", "torch")
+        def cubed(x):
+            return x * x * x
+
+    A composite that has a kernel is computed by it, and no longer by its decomposition.
+
+    Args:
+        primitive: what it computes; :attr:`Backend.kernels` says how it is called.
+        override: take the place of the backend's own kernel, or of another module's.
+
+    Raises:
+        PluginConflictError: there is one, and ``override`` is not set. A backend that is made later, and
+            has one, keeps it and warns.
+    """
+
+    def add(function: K) -> K:
+        for name in names:
+            alive = [made for made in _instances.values() if made.name == name]
+            if not override:
+                _refuse_second(name, primitive.name, function, alive)
+            _contributed[name, primitive.name] = (function, override)
+            for made in alive:
+                made.kernels[primitive.name] = function
+        return function
+
+    return add
+
+
+def _refuse_second(name: str, primitive: str, function: Kernel, alive: Sequence[Backend]) -> None:
+    known = [made.kernels.get(primitive) for made in alive]
+    known += [_contributed.get((name, primitive), (None, False))[0]]
+    mine = getattr(function, "__module__", "")  # which may run again, as a cell of a notebook does
+    if any(other and getattr(other, "__module__", "") != mine for other in known):
+        raise PluginConflictError(
+            f"backend {name!r} has a kernel for {primitive!r} already",
+            fix="give the primitive a name of its own, or pass override=True to take the kernel's place",
+        )
+
+
+def _contribute(made: Backend) -> None:
+    for (name, primitive), (function, override) in _contributed.items():
+        if name == made.name and (override or primitive not in made.kernels):
+            made.kernels[primitive] = function
+        elif name == made.name:
+            message = (
+                f"backend {name!r} keeps its own kernel for {primitive!r}; {function.__module__} brings one"
+            )
+            warnings.warn(f"{message} without override=True", stacklevel=3)

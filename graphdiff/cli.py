@@ -185,22 +185,59 @@ def train(**choices: Any) -> None:
 
 @main.group()
 def plugins() -> None:
-    """The plugins that are installed."""
+    """The plugins that are installed, and a project for new ones."""
+
+
+_json = click.option("--json", "as_data", is_flag=True, help="For programs.")
 
 
 @plugins.command("list")
-def list_plugins() -> None:
+@_json
+def list_plugins(as_data: bool) -> None:
     """List every plugin with its distribution and status; loads none."""
+    _show_plugins(as_data)
+
+
+@plugins.command("check")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@_json
+def check_plugins(names: tuple[str, ...], as_data: bool) -> None:
+    """Load every plugin, or those named, and list them with what is amiss; fails if anything is."""
+    from graphdiff.plugins import command
+
+    fine = command.check(names)
+    _show_plugins(as_data)
+    if not fine:
+        raise SystemExit(1)
+
+
+def _show_plugins(as_data: bool) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    from graphdiff.plugins import Registry, kinds
+    from graphdiff.plugins import command
 
-    table = Table("kind", "name", "distribution", "status", "reason")
-    for kind in kinds():
-        for plugin in Registry(kind).list():
-            table.add_row(kind, plugin.name, plugin.provider, plugin.status, plugin.error or "")
-    Console().print(table)
+    if as_data:
+        click.echo(command.as_json())
+    else:
+        Console().print(command.as_table())
+
+
+@plugins.command("info")
+@click.argument("name")
+def plugin_info(name: str) -> None:
+    """Load the plugin NAME, or DISTRIBUTION:NAME, and say what it is, and why it fails if it does."""
+    from graphdiff.plugins import command
+
+    click.echo(command.about(name))
+
+
+@plugins.command("new")
+@click.argument("name")
+def new_plugins(name: str) -> None:
+    """Make a project for plugins in a new folder NAME: one of each kind, with tests, ready to install."""
+    from graphdiff.plugins.project import new_project
+
+    new_project(name, click.echo)
 
 
 if __name__ == "__main__":

@@ -87,9 +87,13 @@ class Module:
                 return self.forward(*args, **kwargs)
             with scope(self._name, None if type(self).draw_label is Module.draw_label else self):
                 return self.forward(*args, **kwargs)
-        except GraphdiffError as error:
+        except Exception as error:
             kind = type(self).__name__
-            error.locate(layer=f"{self._path} ({kind})" if self._path else kind)
+            layer = f"{self._path} ({kind})" if self._path else kind
+            if isinstance(error, GraphdiffError):
+                error.locate(layer=layer)
+            elif not hasattr(error, "__notes__"):  # the innermost layer says so, which knows most
+                error.add_note(f"in the layer {layer}")
             raise
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -26,6 +26,7 @@ from weakref import WeakValueDictionary
 from graphdiff import context
 from graphdiff.errors import ArgumentError, GraphError, ShapeError
 from graphdiff.graph import TensorSpec
+from graphdiff.plugins import Registry
 
 if TYPE_CHECKING:
     from graphdiff.tensor import Tensor
@@ -104,6 +105,7 @@ class EachOperand:
         return lambda *args, **params: self._rule(argnum, *args, **params)
 
 
+primitives = Registry("primitives")
 _named: WeakValueDictionary[str, Primitive] = WeakValueDictionary()
 
 
@@ -180,12 +182,16 @@ class Primitive:
 
     @staticmethod
     def named(name: str) -> Primitive:
-        """The primitive of that name; of several, the one made first, so that no stranger's takes ours.
+        """The primitive of that name; of several, the one made first, so that no stranger's takes ours; else
+        that of an installed plugin.
 
         Raises:
-            GraphError: nothing in this process has made one.
+            GraphError: nothing in this process has made one, and no plugin is called so.
+            PluginError: a plugin is, and fails to load.
         """
         found = _named.get(name)
+        if found is None and name in primitives:
+            found = primitives[name]
         if found is None:
             raise GraphError(
                 f"no primitive is called {name!r} here", fix="import the plugin or module that defines it"

@@ -1,7 +1,8 @@
-"""Names that were meant: what an error suggests in place of an unknown one."""
+"""Names that were meant, for errors about unknown ones, and names in written programs."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 
@@ -19,3 +20,8 @@ def choice(word: str, names: Iterable[str]) -> str:
     near = nearest(word, names)
     meant = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
     return f"{meant}there are {', '.join(names)}"
+
+
+def identifier(name: str) -> str:
+    """A name of any characters as the end of a Python identifier; two names may become one."""
+    return re.sub(r"\W", "_", name, flags=re.ASCII)

@@ -1,85 +1,38 @@
 """Plugins: found by name, loaded lazily, and none able to disturb another.
 
-The distributions are real ones, written into a temporary folder: a `*.dist-info` with its METADATA
-and entry_points.txt, and modules that Python imports.
+The distributions are real ones, written into a temporary folder.
 """
 
 from __future__ import annotations
 
 import copy
 import inspect
-import itertools
 import pickle
 import subprocess
 import sys
-import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from distributions import World, new_world
 
 from graphdiff.errors import ArgumentError, PluginConflictError, PluginError, UnknownPluginError
-from graphdiff.plugins import API_VERSION, PluginInfo, Registry, kinds, prefer, refresh
-
-_numbers = itertools.count()
-
-
-class World:
-    """Installs distributions, and has a registry of a kind that no other test uses."""
-
-    def __init__(self, root: Path, patch: pytest.MonkeyPatch) -> None:
-        self.root, self.patch = root, patch
-        self.kind = f"kind{next(_numbers)}"
-        self.registry = Registry(self.kind)
-
-    def install(
-        self,
-        distribution: str,
-        version: str = "1.0",
-        *,
-        folder: str = "site",
-        metadata: str | None = None,
-        modules: dict[str, str] | None = None,
-        **entries: str,
-    ) -> Path:
-        """Writes a distribution whose entry points, name=value, are of this world's kind."""
-        site = self.root / folder
-        info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
-        info.mkdir(parents=True)
-        if metadata is None:
-            metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
-        (info / "METADATA").write_text(metadata)
-        lines = [f"[graphdiff.{self.kind}]", *(f"{name} = {value}" for name, value in entries.items())]
-        (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
-        for module, source in (modules or {}).items():
-            self.write(module, source, folder)
-        if str(site) not in sys.path:
-            self.patch.syspath_prepend(site)
-        refresh()
-        return info
-
-    def write(self, module: str, source: str, folder: str = "site") -> None:
-        path = self.root / folder / f"{module.replace('.', '/')}.py"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(source))
-
-    def statuses(self) -> dict[str, str]:
-        return {f"{info.distribution}:{info.name}": info.status for info in self.registry.list()}
+from graphdiff.plugins import (
+    API_VERSION,
+    PluginInfo,
+    Registry,
+    instance_of,
+    kinds,
+    makes,
+    prefer,
+    refresh,
+)
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.delenv("GRAPHDIFF_PREFER", raising=False)
-    monkeypatch.delenv("GRAPHDIFF_DISABLE_PLUGINS", raising=False)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    before = set(sys.modules)
-    yield World(tmp_path, monkeypatch)
-    for name in set(sys.modules) - before:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
-    monkeypatch.undo()
-    refresh()
+    yield from new_world(tmp_path, monkeypatch)
 
 
 SHAPES = {"shapes_a": "class Round: pass\nclass Square: pass\n"}
@@ -152,6 +105,33 @@ def test_python_tools_can_handle_a_registry(world: World) -> None:
     assert registry.kind == world.kind
     assert inspect.unwrap(registry) is registry
     assert repr(registry) == f"<graphdiff.{world.kind}: no plugins>"
+
+
+# Kinds
+
+
+def test_an_object_is_held_to_the_contract_of_its_kind(world: World) -> None:
+    source = """
+        class Base: pass
+        class Good(Base): pass
+        class Bad: pass
+        def made(): return Good()
+        one = Good()
+    """
+    entries = {name: f"mod_a:{name}" for name in ("Good", "Bad", "made", "one")}
+    world.install("dist-a", modules={"mod_a": source}, **entries)
+    base = __import__("mod_a").Base
+    Registry(world.kind, makes(base))
+    assert world.registry.Good.__name__ == "Good"
+    assert world.registry.made().__class__ is world.registry.Good
+    for name, found in (("Bad", "the class Bad"), ("one", "of type Good")):
+        with pytest.raises(PluginError, match=f"{found}; it has to be a subclass of Base, or a function"):
+            _ = world.registry[name]
+    refresh()
+    Registry(world.kind, instance_of(base))
+    assert type(world.registry.one) is base.__subclasses__()[0]
+    with pytest.raises(PluginError, match="is the class Good; it has to be a Base"):
+        _ = world.registry.Good
 
 
 # Broken plugins
@@ -590,6 +570,8 @@ def test_what_cannot_be_registered_is_refused(world: World) -> None:
 
     with pytest.raises(PluginError, match=f"plugin API {API_VERSION + 1}"):
         world.registry.register(Late)
+    with pytest.raises(PluginError, match=r"of type int; it has to be something to call"):
+        Registry("losses").register("three", 3)
     for name in ("", "a:b"):
         with pytest.raises(ArgumentError, match="name without a colon"):
             world.registry.register(name, 1)

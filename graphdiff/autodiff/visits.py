@@ -37,6 +37,7 @@ from graphdiff.errors import GradientError, TracingError
 from graphdiff.graph import TensorSpec
 from graphdiff.leaf import LEAF, filled
 from graphdiff.primitive import Application, Composite, Primitive, engine
+from graphdiff.spelling import identifier
 from graphdiff.tensor import Tensor
 
 Visit = Callable[..., None]
@@ -151,7 +152,7 @@ class _Writer:
         if kernel in _INFIX:
             return _INFIX[kernel].format(*args)
         named = [f"{name}={self._named('p', value)}" for name, value in params.items()]
-        return f"{self._named('k_' + primitive, kernel)}({', '.join([*args, *named])})"
+        return f"{self._named('k_' + identifier(primitive), kernel)}({', '.join([*args, *named])})"
 
     def _named(self, prefix: str, value: Any) -> str:
         name = f"{prefix}{len(self.names)}"

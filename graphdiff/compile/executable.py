@@ -18,6 +18,7 @@ from graphdiff.compile.joint import JointCall, joined
 from graphdiff.compile.program import VIEWS, Program
 from graphdiff.errors import ArgumentError, GraphdiffError
 from graphdiff.graph import Node
+from graphdiff.spelling import identifier
 
 _numbers = itertools.count(1)
 Run = Callable[[Sequence[Array]], Sequence[Array]]
@@ -128,7 +129,7 @@ def last_uses(program: Program) -> dict[int, int]:
 def call(node: Node, kernel: Callable[..., Array], names: dict[str, Any]) -> str:
     """The call of a kernel, its parameters bound by name."""
     assert node.primitive is not None
-    function = f"k_{node.primitive.name}"
+    function = f"k_{identifier(node.primitive.name)}"
     if names.setdefault(function, kernel) is not kernel:
         function = f"{function}_{node.id}"
         names[function] = kernel

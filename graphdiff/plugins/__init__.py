@@ -8,7 +8,19 @@ Two environment variables steer the choice: ``GRAPHDIFF_PREFER`` picks among pro
 name (as :func:`prefer` does from Python), ``GRAPHDIFF_DISABLE_PLUGINS`` takes plugins out.
 """
 
+from graphdiff.plugins.contracts import CALLABLE, Contract, instance_of, makes
 from graphdiff.plugins.plugin import API_VERSION, PluginInfo
 from graphdiff.plugins.registry import Registry, kinds, prefer, refresh
 
-__all__ = ["API_VERSION", "PluginInfo", "Registry", "kinds", "prefer", "refresh"]
+__all__ = [
+    "API_VERSION",
+    "CALLABLE",
+    "Contract",
+    "PluginInfo",
+    "Registry",
+    "instance_of",
+    "kinds",
+    "makes",
+    "prefer",
+    "refresh",
+]

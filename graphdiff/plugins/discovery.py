@@ -6,12 +6,13 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from graphdiff.plugins.plugin import Plugin, PluginInfo
 
 if TYPE_CHECKING:
-    from importlib.metadata import Distribution
+    from importlib.metadata import Distribution, EntryPoint
 
 PREFIX = "graphdiff."
 
@@ -68,6 +69,7 @@ def _scan() -> Installed:
             for plugin in plugins:
                 result.plugins.setdefault(plugin.info.kind, []).append(plugin)
             seen.update({owner} - {""})
+    result.unreadable[:] = dict.fromkeys(result.unreadable)  # a folder may be on the path twice
     return result
 
 
@@ -90,8 +92,14 @@ def _plugins_of(distribution: Distribution) -> list[Plugin]:
             kind = entry.group.removeprefix(PREFIX)
             name, version = _identity(distribution)
             info = PluginInfo(kind, entry.name, name, version, entry.value)
-            found.setdefault((kind, entry.name), Plugin(info, entry.load))
+            found.setdefault((kind, entry.name), Plugin(info, partial(_loaded, entry)))
     return list(found.values())
+
+
+def _loaded(entry: EntryPoint) -> Any:
+    if not entry.pattern.match(entry.value):
+        raise ValueError(f"its entry point {entry.value!r} is not written module:attribute")
+    return entry.load()
 
 
 def _identity(distribution: Distribution) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from graphdiff.errors import PluginError
+from graphdiff.plugins.contracts import Contract
 
 API_VERSION = 1
 """The major version of the plugin interface; a plugin states its own as ``graphdiff_api``."""
@@ -83,13 +84,14 @@ class Plugin:
         outcome = self._outcome
         return replace(self._info, status=outcome.status, error=outcome.error) if outcome else self._info
 
-    def get(self) -> Any:
+    def get(self, contract: Contract) -> Any:
         """The plugin object.
 
         Raises PluginError, from the exception that loading met the first time, if the plugin cannot
-        be loaded or was written for another major version of the plugin interface.
+        be loaded, was written for another major version of the plugin interface, or is not what the
+        contract asks for.
         """
-        outcome = self._outcome or self._keep(self._try())
+        outcome = self._outcome or self._keep(self._try(contract))
         if outcome.status == "ok":
             return outcome.value
         raise PluginError(f"{self._info} {outcome.error}.\n{outcome.remedy}") from outcome.cause
@@ -99,20 +101,23 @@ class Plugin:
             self._outcome = self._outcome or outcome
             return self._outcome
 
-    def _try(self) -> _Outcome:
+    def _try(self, contract: Contract) -> _Outcome:
         if self in _loading.stack:
             raise self._circular()
-        before = self._half_imported()
+        before, path = self._half_imported(), sys.path.copy()
         _loading.stack.append(self)
         try:
             value = self._load()
-            return self._refusal(self._stated_api(value)) or _Outcome("ok", value)
-        except (Exception, SystemExit) as error:
+            return self._refusal(self._stated_api(value)) or _of_kind(value, contract)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit, and what test tools raise to skip a module
             if before and self._half_imported() is before:  # no last word: the import is still going on
                 raise self._circular() from error
             return self._refusal(self._stated_api(None), error) or self._failure(error)
         finally:
             _loading.stack.pop()
+            sys.path += [place for place in path if place not in sys.path]  # others still need these
 
     def _circular(self) -> PluginError:
         path = [*_loading.stack[_loading.stack.index(self) :], self]
@@ -136,10 +141,11 @@ class Plugin:
         return getattr(module, "__dict__", {}).get("graphdiff_api")  # past any __getattr__ of the module
 
     def _refusal(self, api: Any, cause: BaseException | None = None) -> _Outcome | None:
-        if api is None or (isinstance(api, int) and api == API_VERSION):
+        if api is None or (type(api) is int and api == API_VERSION):
             return None
-        error = f"was written for plugin API {api!r}, and this graphdiff has plugin API {API_VERSION}"
-        remedy = f"Use a version of it made for plugin API {API_VERSION}, or a graphdiff with API {api!r}."
+        stated = repr(api) if type(api) in (int, float, str) else f"of type {type(api).__name__}"
+        error = f"was written for plugin API {stated}, and this graphdiff has plugin API {API_VERSION}"
+        remedy = f"Use a version of it made for plugin API {API_VERSION}, or a graphdiff with API {stated}."
         return _Outcome("incompatible", error=error, remedy=remedy, cause=cause)
 
     def _failure(self, cause: BaseException) -> _Outcome:
@@ -150,6 +156,17 @@ class Plugin:
             "Other plugins are not affected."
         )
         return _Outcome("failed", error=f"failed to load: {_one_line(cause)}", remedy=remedy, cause=cause)
+
+
+def _of_kind(value: Any, contract: Contract) -> _Outcome:
+    if contract.holds(value):
+        return _Outcome("ok", value)
+    found = f"the class {value.__name__}" if isinstance(value, type) else f"of type {type(value).__name__}"
+    return _Outcome(
+        "failed",
+        error=f"is {found}; it has to be {contract.wanted}",
+        remedy="Point its entry point at another object, or change this one.",
+    )
 
 
 def _leading(pattern: str, value: str) -> str:

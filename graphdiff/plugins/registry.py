@@ -9,6 +9,7 @@ from typing import Any, TypeVar, final, overload
 
 from graphdiff.errors import ArgumentError, PluginConflictError, PluginError, UnknownPluginError
 from graphdiff.plugins import messages, settings
+from graphdiff.plugins.contracts import ANYTHING, Contract
 from graphdiff.plugins.discovery import forget, installed, normalized
 from graphdiff.plugins.plugin import SCRIPT, Plugin, PluginInfo
 
@@ -23,26 +24,34 @@ _registries: dict[str, Registry] = {}
 class Registry:
     """The plugins of one kind, by name; a process has one registry per kind.
 
+    Args:
+        kind: the last word of the entry-point group, such as ``layers``.
+        contract: what its plugins have to be; who made the registry with one decides.
+
     ``registry.Linear`` and ``registry["Linear"]`` load a plugin when first asked for it and keep it;
     ``registry["distribution:Linear"]`` says whose. A short name means, in this order: the preferred
     provider's plugin, the one a script registered, the built-in, the only one there is.
 
     A look-up raises UnknownPluginError (an AttributeError) for a name that nobody provides or whose
     providers are all disabled, PluginConflictError where several distributions provide a short name,
-    PluginError for a plugin that cannot be loaded. Listing (`list`, ``in``, ``iter``, ``dir``,
-    ``repr``) loads nothing and never raises; all but `list` leave disabled plugins out.
+    PluginError for a plugin that cannot be loaded or is not what the contract asks for. Listing (`list`,
+    ``in``, ``iter``, ``dir``, ``repr``) loads nothing and never raises; all but `list` leave disabled
+    plugins out.
     """
 
     # The instance dictionary holds nothing but what was looked up, so that a second look-up is
     # ordinary attribute access.
-    __slots__ = ("__dict__", "_kind", "_scripts")
+    __slots__ = ("__dict__", "_contract", "_kind", "_scripts")
+    _contract: Contract
     _kind: str
     _scripts: dict[str, Plugin]
 
-    def __new__(cls, kind: str) -> Registry:
+    def __new__(cls, kind: str, contract: Contract | None = None) -> Registry:
         made = super().__new__(cls)
-        made._kind, made._scripts = kind, {}
-        return _registries.setdefault(kind, made)
+        made._kind, made._scripts, made._contract = kind, {}, ANYTHING
+        made = _registries.setdefault(kind, made)
+        made._contract = contract or made._contract
+        return made
 
     def __reduce__(self) -> tuple[type[Registry], tuple[str]]:
         return Registry, (self._kind,)
@@ -61,7 +70,7 @@ class Registry:
         found = self.__dict__  # `_reset` puts a new one in its place, so a stale find is never kept
         if key in found:
             return found[key]
-        plugin = self._find(key).get()
+        plugin = self._find(key).get(self._contract)
         if not (key.startswith("_") or hasattr(Registry, key)):  # these keep their meaning as attributes
             found[key] = plugin
         return plugin
@@ -97,8 +106,8 @@ class Registry:
         A name registered before from running code is replaced (a notebook cell run again). With
         `override` the short name means this plugin from now on, even where an installed one has it.
         Raises PluginConflictError if an installed plugin has the name and `override` is not set,
-        PluginError if the plugin states another major of the plugin interface, ArgumentError if
-        there is no usable name.
+        PluginError if the plugin states another major of the plugin interface or is not what its kind
+        asks for, ArgumentError if there is no usable name.
         """
         if plugin is _MISSING and (name is None or isinstance(name, str)):
             return lambda decorated: self.register(name or _name_of(decorated), decorated, override=override)
@@ -112,7 +121,7 @@ class Registry:
     def _add(self, name: str, plugin: Any, override: bool) -> None:
         value = f"{getattr(plugin, '__module__', '?')}:{getattr(plugin, '__qualname__', '?')}"
         made = Plugin(PluginInfo(self._kind, name, SCRIPT, "", value), lambda: plugin)
-        made.get()  # refuses here and now a plugin of another major
+        made.get(self._contract)  # refuses here and now what could not be used
         owners = [i for i in self._providers(name) if i.distribution != SCRIPT and i.status != "disabled"]
         if override:
             settings.set_preference(self._kind, name, SCRIPT)
@@ -137,8 +146,8 @@ class Registry:
         owner, colon, name = key.partition(":")
         if not colon:
             return {info: plugin for info, plugin in self._plugins().items() if info.name == key}
-        named = self._providers(name)
-        return {i: plugin for i, plugin in named.items() if normalized(i.distribution) == normalized(owner)}
+        meant = normalized(owner), name
+        return {i: p for i, p in self._plugins().items() if (normalized(i.distribution), i.name) == meant}
 
     def _find(self, key: str) -> Plugin:
         """The one plugin that the rules for short and qualified names leave; raises if none is left."""
