@@ -127,9 +127,8 @@ def draw(
             "local gradients need a backward pass",
             fix="draw(f, gradients=f.backward(), local_gradients=True)",
         )
-    figures = figures_of(
-        gradients or target, numbers, color, style == "circuit" or show not in ("auto", "forward")
-    )
+    unseen = style == "circuit" or show not in ("auto", "forward")
+    figures = figures_of(gradients or target, numbers, color, unseen)
     options = Options(title, asked, depth, boxes, local_gradients, figures)
     picture = renderers.drawn(style, drawn, options)
     picture.subject, picture.numbers = whole, figures.numbers
