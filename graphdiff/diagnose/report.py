@@ -60,7 +60,7 @@ class Report:
     Attributes:
         forward, backward, update: the first bad node of each pass, or ``None``.
         reaching: the first bad node that a result is bad because of, where that is not the first of all.
-        gradients: of every parameter, input and operation, operands before results.
+        gradients: of every parameter, of what was computed from one, and of whatever else has one.
         dead: ReLUs with dead units: all of them dead, or half of them over at least 16 values.
         run: the computation, with its values.
     """
@@ -151,7 +151,7 @@ def report_of(run: Run) -> Report:
 
 
 def _gradients(run: Run) -> tuple[Gradient, ...]:
-    nodes = [node for node in run.forward if node.spec.dtype.is_floating and node.role != "constant"]
+    nodes = _differentiable(run)
     if not run.differentiated:
         return tuple(Gradient(node, "no backward yet", None) for node in nodes)
     if not run.gradients:  # a backward pass inside a function: whose gradients they are is not known
@@ -159,6 +159,18 @@ def _gradients(run: Run) -> tuple[Gradient, ...]:
     known = {n.id: run.values[run.gradients[n.id]] for n in nodes if n.id in run.gradients}
     facts = dict(zip(known, statistics_of(list(known.values())), strict=True))
     return tuple(Gradient(node, _state(facts.get(node.id)), facts.get(node.id)) for node in nodes)
+
+
+def _differentiable(run: Run) -> list[Node]:
+    """The nodes that may have a gradient: parameters, what was computed from them, and what has one; not data
+    whose gradient nobody asked for."""
+    found: dict[int, Node] = {}
+    for node in run.forward:
+        asked = not run.differentiated and node.role == "input"
+        known = asked or node.role == "parameter" or node.id in run.gradients
+        if node.spec.dtype.is_floating and (known or any(i in found for i in node.inputs)):
+            found[node.id] = node
+    return list(found.values())
 
 
 def _state(value: Statistics | None) -> State:

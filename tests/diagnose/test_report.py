@@ -12,8 +12,9 @@ def states(report):
 
 
 def test_every_state_of_a_gradient():
-    names = ("small", "large", "nothing", "fine", "apart", "overflows")
-    small, large, nothing, fine, apart, overflows = gd.variables(**dict.fromkeys(names, 1.0))
+    names = ("small", "large", "nothing", "fine", "overflows")
+    small, large, nothing, fine, overflows = gd.variables(**dict.fromkeys(names, 1.0))
+    apart = gd.Parameter(1.0, name="apart")
     f = small * 1e-9 + large * 1e9 + nothing * 0.0 + fine + gd.floor(apart) + gd.sqrt(overflows - 1)
     report = gd.diagnose(f.backward())
     assert states(report) == {
