@@ -90,6 +90,21 @@ def _is_surely_finite(t: Tensor) -> bool:
         return math.isfinite(host.min()) and math.isfinite(host.max())
 
 
+def norms_of(tensors: Sequence[Tensor]) -> list[float]:
+    """The Euclidean norm of each tensor, without overflow on the way; NaN and ∞ stay. One transfer."""
+    some = [t for t in tensors if t.size]
+    rows = iter(fetched(some, _norm_row))
+    return [next(rows)[0] if t.size else 0.0 for t in tensors]
+
+
+def _norm_row(t: Tensor) -> Tensor:
+    x = ops.reshape(ops.cast(t, "float64"), -1)
+    largest = ops.maximum(ops.abs(ops.min(x)), ops.abs(ops.max(x)))
+    usual = ops.logical_and(ops.isfinite(largest), largest > 0.0)
+    scale = ops.where(usual, largest, 1.0)
+    return ops.stack([ops.where(usual, scale * ops.sqrt(ops.sum(ops.square(x / scale))), largest)])
+
+
 def fetched(tensors: Sequence[Tensor], row: Callable[[Tensor], Tensor]) -> list[Sequence[float]]:
     """The row of each tensor, on the host."""
     places: dict[Backend, list[int]] = {}

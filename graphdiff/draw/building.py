@@ -10,7 +10,7 @@ from graphdiff.draw.folding import Folding, Group, fold
 from graphdiff.draw.kinds import kinds, listing
 from graphdiff.draw.leaves import MOST_APART, Leaves
 from graphdiff.draw.links import Flow, flows
-from graphdiff.draw.measures import Measures
+from graphdiff.draw.measures import Measures, work_out
 from graphdiff.draw.modules import Box, Fill, Link, Overview
 from graphdiff.draw.rolling import rolled
 from graphdiff.draw.subject import Item, Stage, Subject
@@ -30,6 +30,7 @@ def overview_of(subject: Subject, folding: Folding, roll: bool = True) -> Overvi
     overview = _Builder(tidied(subject, views_of_parameters=True), folding, roll).build()
     overview.boxes = told_apart(unframed(overview.boxes))
     overview.links = [replace(link, id=f"e{n}") for n, link in enumerate(overview.links)]
+    work_out(overview)
     return overview
 
 
@@ -222,7 +223,7 @@ class _Builder:
         if self.subject.record is not None and self.overlaid and first.node.role != "constant":
             gradient = self.measures.norm([self.measures.flow(i, uses) for i, uses in tensors.items()])
         elif self.subject.record is not None and self.panels and back:
-            gradient = self.measures.norm([self.items[i].value for i in tensors])
+            gradient = self.measures.norm([self.items[i].shown for i in tensors])
         return Link(flow.tail, flow.head, text, gradient, back, tensors=tuple(tensors))
 
     # Facts

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from graphdiff.draw.subject import Stage, Subject
+from graphdiff.tensor import Tensor
 
 Fill = Literal["plain", "input", "result", "backward", "update"]
 
@@ -24,10 +25,12 @@ class Norm:
     Attributes:
         state: "known"; "not yet" before any backward pass; "none" where the pass did not come along.
         value: the norm, where it is known.
+        of: what it is the norm of, together, as long as it is yet to be worked out.
     """
 
     state: Literal["known", "not yet", "none"]
     value: float = 0.0
+    of: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,3 +122,10 @@ class Overview:
     facts: list[str] = field(default_factory=list)
     stages: Sequence[Stage] = ("forward",)
     """The parts of a training step that are shown, each in a panel of its own where there are several."""
+
+
+def norms_in(overview: Overview) -> list[Norm]:
+    """All norms that a picture shows."""
+    shown = [*(box.gradient for box in overview.boxes), *(link.gradient for link in overview.links)]
+    strips = [norm for box in overview.boxes if box.repeat for norm in box.repeat.strip]
+    return [norm for norm in shown if norm is not None] + strips

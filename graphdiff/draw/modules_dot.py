@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from graphdiff.draw import markup, palette, words
-from graphdiff.draw.modules import Box, Link, Norm, Overview, Repeat
+from graphdiff.draw.modules import Box, Link, Norm, Overview, Repeat, norms_in
 from graphdiff.draw.subject import STAGES
 from graphdiff.draw.titles import TITLE_LENGTH
 
@@ -263,13 +263,6 @@ def _beside(cells: list[str]) -> str:
     return markup.table(markup.row(space, *cells), CELLSPACING=2, CELLPADDING=1)
 
 
-def _norms(overview: Overview) -> list[Norm]:
-    """All norms that a picture shows."""
-    shown = [*(box.gradient for box in overview.boxes), *(link.gradient for link in overview.links)]
-    strips = [norm for box in overview.boxes if box.repeat for norm in box.repeat.strip]
-    return [norm for norm in shown if norm is not None] + strips
-
-
 def _write_legend(dot: graphviz.Digraph, overview: Overview) -> None:
     def text(words: str) -> str:
         return markup.cell(markup.font(words, palette.GREY, 9))
@@ -280,7 +273,7 @@ def _write_legend(dot: graphviz.Digraph, overview: Overview) -> None:
 
     scale = [colour(10.0**power, words.norm(10.0**power)) for power, _ in palette.SCALE]
     row = [text(f"gradient norm: vanishing{markup.BLANK}"), *scale, text(f"{markup.BLANK}exploding")]
-    norms = _norms(overview)
+    norms = norms_in(overview)
     known = [norm.value for norm in norms if norm.state == "known"]
     if not all(map(math.isfinite, known)):
         row.append(colour(float("nan"), "NaN / ∞", 40))

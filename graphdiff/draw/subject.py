@@ -66,20 +66,29 @@ class Item:
         return values_of(self.shown)
 
     @cached_property
-    def gradient(self) -> Array | None:
-        """The gradient that arrived here, or ``None`` where none is known."""
+    def upstream(self) -> Tensor | None:
+        """The gradient that arrived here, where it lies; ``None`` where none is known."""
         if self.record is None or self.shown is None or self.shown not in self.record:
             return None
-        return values_of(self.record[self.shown])
+        return self.record[self.shown]
 
-    def passed(self, argnum: int) -> Array | None:
-        """What the edge from an operand passed back to it."""
+    @cached_property
+    def gradient(self) -> Array | None:
+        """The values of the gradient that arrived here, or ``None`` where none is known."""
+        return values_of(self.upstream)
+
+    def passed_tensor(self, argnum: int) -> Tensor | None:
+        """What the edge from an operand passed back to it, where it lies."""
         if self.record is None or self.tensor is None:
             return None
         try:
-            return values_of(self.record.passed(self.tensor, argnum))
+            return self.record.passed(self.tensor, argnum)
         except (GradientError, ArgumentError):
             return None
+
+    def passed(self, argnum: int) -> Array | None:
+        """The values of what the edge from an operand passed back to it."""
+        return values_of(self.passed_tensor(argnum))
 
     def local(self, argnum: int) -> str:
         """The local gradient of an edge as text: numbers where they are few, else the formula, else ""."""

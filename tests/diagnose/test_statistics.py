@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis.extra import numpy as hnp
 
 import graphdiff as gd
-from graphdiff.diagnose.statistics import bad_counts, statistics_of
+from graphdiff.diagnose.statistics import bad_counts, norms_of, statistics_of
 
 statistics = importlib.import_module(statistics_of.__module__)
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=5)
@@ -92,17 +92,47 @@ def test_many_tensors_are_fetched_at_once(name, monkeypatch):
     assert tuple(fetched[0].shape) == (29, 8 + 8)
 
 
-def test_drawing_and_training_ask_for_no_statistics(monkeypatch):
+def test_computing_and_training_ask_for_no_statistics(monkeypatch):
     def refuse(*_):
         raise AssertionError("nobody asked for statistics")
 
-    for name in ("fetched", "statistics_of"):
-        monkeypatch.setattr(statistics, name, refuse)
+    monkeypatch.setattr(statistics, "fetched", refuse)
     x = gd.variable(np.ones((4, 3), "float32"), name="x")
     net = gd.layers.Linear(3, 2, seed=0)
-    back = gd.losses.softmax_cross_entropy(net(x), np.zeros(4, int)).backward()
-    gd.draw(back).dot  # noqa: B018
+    gd.losses.softmax_cross_entropy(net(x), np.zeros(4, int)).backward().graph  # noqa: B018
     trainer = gd.Trainer(net, gd.losses.softmax_cross_entropy, gd.optimizers.SGD(0.1))
     trainer.fit((np.ones((4, 3), "float32"), np.zeros(4, int)), epochs=2, progress=False)
     with pytest.raises(AssertionError, match="nobody asked"):
         bad_counts([gd.tensor(np.nan)])
+
+
+@BACKENDS
+@given(st.lists(ARRAYS, max_size=4))
+def test_norms_are_numpys(name, arrays):
+    for found, array in zip(norms_of([on(name, a) for a in arrays]), arrays, strict=True):
+        flat = np.asarray(array, np.float64).ravel()
+        scale = np.abs(flat).max(initial=0.0)
+        usual = np.isfinite(scale) and scale > 0
+        with np.errstate(over="ignore"):
+            expected = scale * np.linalg.norm(flat / scale) if usual else scale
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+@BACKENDS
+def test_a_picture_fetches_its_norms_at_once(name, monkeypatch):
+    """One transfer for the norms; loss and bad values are others."""
+    fetched = []
+    with gd.backend(name) as backend:
+        x = gd.variable(np.ones((4, 3, 3)), name="x")
+        hidden = x
+        for k in range(6):
+            with gd.scope(f"layer{k}"):
+                hidden = gd.tanh(hidden @ gd.Parameter(np.eye(3), "float64", name=f"w{k}")) + hidden
+        back = gd.mean(hidden).backward()
+        inner = type(backend).to_numpy
+        monkeypatch.setattr(type(backend), "to_numpy", lambda self, a: fetched.append(a) or inner(self, a))
+        gd.draw(back, style="tensor").dot  # noqa: B018
+    tables = [a for a in fetched if tuple(a.shape)[1:] == (1,)]
+    assert len(tables) == 1
+    assert all(max(a.shape, default=1) < 30 for a in fetched)
+    assert len(fetched) < 6
