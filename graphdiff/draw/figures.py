@@ -113,8 +113,12 @@ def _first_bad(target: Any) -> Bad | None:
     return search.reaching(run.forward) or search.first(n for n in run.graph if n.role == "backward")
 
 
-def annotated(view: Overview, figures: Figures) -> None:
-    """Write the figures into the boxes of a view, and the first bad node into its heading."""
+def annotated(view: Overview, figures: Figures, marks: bool = True) -> None:
+    """Write the figures into the boxes of a view, and the first bad node into its heading.
+
+    Args:
+        marks: whether the box where bad values begin is marked.
+    """
     rows = [_rows_of(box, view.subject.items, figures.numbers) for box in view.boxes]
     if figures.numbers is not None:
         view.boxes = [
@@ -125,7 +129,8 @@ def annotated(view: Overview, figures: Figures) -> None:
     if figures.bad is not None:
         view.facts.insert(0, told(figures.bad))
         place = (figures.bad.origin or figures.bad.node).id
-        view.boxes = [_marked(box, view.subject.items, place, figures.bad) for box in view.boxes]
+        if marks:
+            view.boxes = [_marked(box, view.subject.items, place, figures.bad) for box in view.boxes]
 
 
 def told(bad: Bad) -> str:

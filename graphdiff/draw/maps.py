@@ -60,7 +60,9 @@ def _tile(values: Array) -> Array:
     gray = np.rint(np.clip(scaled, 0.0, 1.0) * 255.0).astype(np.uint8)
     pixels = np.broadcast_to(gray, (3, *values.shape[1:])).transpose(1, 2, 0)
     bad = tuple(int(NOT_FINITE[i : i + 2], 16) for i in (1, 3, 5))
-    pixels = np.where(finite.all(axis=0)[..., None], pixels, np.array(bad, np.uint8))
+    pixels = np.where(
+        np.all(finite, axis=0, keepdims=True).transpose(1, 2, 0), pixels, np.array(bad, np.uint8)
+    )
     factor = -(-_TILE // max(pixels.shape[:2]))
     return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
 

@@ -36,8 +36,8 @@ _FILLS = {
 _STRIP = 150  # the width of a strip in points
 
 
-def modules_dot(overview: Overview, title: str = "") -> str:
-    """The overview as DOT text."""
+def modules_dot(overview: Overview, title: str = "", steady: bool = False) -> str:
+    """The overview as DOT text; a steady one has a legend of all states, not only of those that occur."""
     panels = len(overview.stages) > 1
     dot = markup.digraph(_GRAPH | ({"newrank": "true"} if panels else {}), _NODE, _EDGE)
     _write_heading(dot, title, overview.facts)
@@ -58,7 +58,7 @@ def modules_dot(overview: Overview, title: str = "") -> str:
     if panels:
         _write_rows(dot, overview)
     if overview.subject.record is not None and any(link.gradient for link in overview.links):
-        _write_legend(dot, overview)
+        _write_legend(dot, overview, steady)
     return str(dot.source)
 
 
@@ -263,7 +263,7 @@ def _beside(cells: list[str]) -> str:
     return markup.table(markup.row(space, *cells), CELLSPACING=2, CELLPADDING=1)
 
 
-def _write_legend(dot: graphviz.Digraph, overview: Overview) -> None:
+def _write_legend(dot: graphviz.Digraph, overview: Overview, every_state: bool) -> None:
     def text(words: str) -> str:
         return markup.cell(markup.font(words, palette.GREY, 9))
 
@@ -275,11 +275,11 @@ def _write_legend(dot: graphviz.Digraph, overview: Overview) -> None:
     row = [text(f"gradient norm: vanishing{markup.BLANK}"), *scale, text(f"{markup.BLANK}exploding")]
     norms = norms_in(overview)
     known = [norm.value for norm in norms if norm.state == "known"]
-    if not all(map(math.isfinite, known)):
+    if every_state or not all(map(math.isfinite, known)):
         row.append(colour(float("nan"), "NaN / ∞", 40))
-    if 0 in known:
+    if every_state or 0 in known:
         row += [markup.cell(WIDTH=6), _chip(Norm("known", 0.0)), text("zero")]
-    if any(norm.state == "none" for norm in norms):
+    if every_state or any(norm.state == "none" for norm in norms):
         row += [markup.cell(WIDTH=6), markup.cell(BGCOLOR=palette.EMPTY, WIDTH=14), text("no gradient here")]
     space = markup.row(markup.cell(HEIGHT=8))
     legend = markup.table(space, markup.row(*row), CELLPADDING=3)

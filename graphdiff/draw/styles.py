@@ -28,6 +28,7 @@ class Options:
         boxes: the most boxes.
         local_gradients: whether to print the derivative of each operation by each operand.
         figures: the numbers in boxes, and the first bad node.
+        steady: whether the text has the same cells whatever the numbers.
     """
 
     title: str = ""
@@ -36,6 +37,7 @@ class Options:
     boxes: int | None = None
     local_gradients: bool = False
     figures: Figures = field(default_factory=Figures)
+    steady: bool = False
 
 
 def circuit(subject: Subject, options: Options) -> Picture:
@@ -46,7 +48,7 @@ def circuit(subject: Subject, options: Options) -> Picture:
     def coarser(budget: int, why: str) -> Picture:
         return _coarser(subject, options, boxes, min(budget, BUDGET), why)
 
-    bad = options.figures.bad
+    bad = None if options.steady else options.figures.bad
     title = " · ".join(filter(None, (options.title, told(bad) if bad else "")))
     return Picture(circuit_dot(view, title), view, title=title, boxes=boxes, coarser=coarser)
 
@@ -66,7 +68,7 @@ def _boxes(subject: Subject, options: Options, style: str, asked: int = 0, why: 
     folding = folding_of(options.asked, options.depth, options.boxes, style)
     view = overview_of(subject, folding, roll=style == "overview")
     view.boxes = labelled(view.boxes, view.subject)
-    annotated(view, options.figures)
+    annotated(view, options.figures, marks=not options.steady)
     boxes = len(view.boxes)
     asked = max(asked, boxes)
     if why:
@@ -75,10 +77,16 @@ def _boxes(subject: Subject, options: Options, style: str, asked: int = 0, why: 
     def coarser(budget: int, why: str) -> Picture:
         return _coarser(subject, options, asked, budget, why)
 
-    return Picture(modules_dot(view, options.title), view, title=options.title, boxes=boxes, coarser=coarser)
+    return Picture(
+        modules_dot(view, options.title, options.steady),
+        view,
+        title=options.title,
+        boxes=boxes,
+        coarser=coarser,
+    )
 
 
 def _coarser(subject: Subject, options: Options, asked: int, budget: int, why: str) -> Picture:
     """Fewer boxes than were asked for, whatever was to be unfolded."""
-    fewer = Options(options.title, boxes=budget, figures=options.figures)
+    fewer = Options(options.title, boxes=budget, figures=options.figures, steady=options.steady)
     return _boxes(subject, fewer, "overview", asked, why)

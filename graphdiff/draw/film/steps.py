@@ -39,7 +39,7 @@ def draw_steps(
         steps: what :func:`draw` takes, in order, or pairs of a name and that; each is drawn before the next
             is asked for, so that a generator need not keep them.
         title: a heading.
-        options: those of :func:`draw`.
+        options: those of :func:`draw`; frames are steady.
 
     Returns:
         The frames; to be saved as a page or an animation.
@@ -54,7 +54,7 @@ def draw_steps(
     for number, step in enumerate(steps):
         name, target = step if isinstance(step, tuple) else (number, step)
         names.append(f"step {name}" if isinstance(name, int) else words.clean(str(name)))
-        dots.append(draw(target, title=title, **options).dot)
+        dots.append(draw(target, title=title, steady=True, **options).dot)
     if not dots:
         raise ArgumentError("no steps to draw", fix="give at least one")
     return Steps(names, aligned(dots), title)
