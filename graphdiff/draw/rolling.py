@@ -273,7 +273,7 @@ def _smallest_period(kinds: Sequence[Hashable]) -> int:
 def _chains(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
     """Groups of equal structure, one after the other, as one group each."""
     structure, near = _Structure(subject), _Neighbours(subject, groups)
-    shapes = [None if g.instances else structure.of(g.members) for g in groups]
+    shapes = [None if g.instances else (bool(g.scope), structure.of(g.members)) for g in groups]
     taken = [False] * len(groups)
     found = []
     for k, group in enumerate(groups):
@@ -303,7 +303,7 @@ def _rows(subject: Subject, groups: Sequence[Group]) -> Sequence[Group]:
     for k, group in enumerate(groups):
         key: Hashable = k
         if near.before[k] and near.after[k] and not group.instances:
-            shape = structure.of(group.members)
+            shape = bool(group.scope), structure.of(group.members)
             key = shape, group.around, frozenset(near.before[k]), frozenset(near.after[k])
         rows.setdefault(key, []).append(group)
     return [

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 from draw.reading import edges, labels, needs_engine
+from hypothesis import given
+from hypothesis import strategies as st
 
 import graphdiff as gd
 from graphdiff.draw import draw
@@ -155,3 +158,27 @@ def centre(svg: str, id: str) -> tuple[float, float]:
     numbers = [float(n) for n in re.findall(r"-?[\d.]+", path)]
     xs, ys = numbers[::2], numbers[1::2]
     return (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
+
+
+SCOPES = st.sampled_from(["", "a", "a.b", "a.c", "b"])
+
+
+@given(st.lists(st.tuples(SCOPES, st.integers(0, 99)), min_size=1, max_size=15), st.integers(2, 30))
+def test_every_operation_of_both_passes_is_in_one_box_and_nothing_goes_in_circles(
+    plan: list[tuple[str, int]], boxes: int
+) -> None:
+    made = [gd.variable(np.ones((2, 3)), name="x")]
+    for scope, i in plan:
+        with gd.scope(scope) if scope else nullcontext():
+            made.append(gd.sin(made[-1] * made[i % len(made)]))
+    view = view_of(gd.sum(made[-1]).backward(), style="overview", show="both", boxes=boxes)
+    members = [i for box in view.boxes if box.fill != "result" or box.id[0] == "b" for i in box.members]
+    operations = [i for i, item in enumerate(view.subject.items) if item.node.primitive]
+    assert sorted(i for i in members if view.subject.items[i].node.primitive) == operations
+    titles = {box.id: box for box in view.boxes}
+    assert all(titles[box.beside].stage == "forward" for box in view.boxes if box.beside)
+    ahead = {box.id: {link.head for link in view.links if link.tail == box.id} for box in view.boxes}
+    while free := [id for id in ahead if not any(id in heads for heads in ahead.values())]:
+        for id in free:
+            del ahead[id]
+    assert not ahead
