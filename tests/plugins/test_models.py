@@ -5,10 +5,10 @@ import pytest
 import torch
 from plugins.model_samples import LARGE, SMALL
 from torch import nn
-from graphdiff.testing.module import in_dtype
 
 import graphdiff as gd
 from graphdiff.errors import ArgumentError
+from graphdiff.testing.module import in_dtype
 from plugins import torchvision_models as reference
 
 PUBLISHED = {
