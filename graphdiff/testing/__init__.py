@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from graphdiff.testing.backend import check_backend
+from graphdiff.testing.dataset import check_dataset
 from graphdiff.testing.gradients import (
     GradientCheckError,
     check_gradients,
@@ -18,6 +20,7 @@ from graphdiff.testing.gradients import (
 from graphdiff.testing.kit import Check, Kit, NotRunError, Results
 from graphdiff.testing.layer import check_layer
 from graphdiff.testing.loss import check_loss
+from graphdiff.testing.model import check_model
 from graphdiff.testing.optimizer import check_optimizer
 from graphdiff.testing.primitive import CHECKS, Case, check_primitive
 from graphdiff.testing.report import CheckError
@@ -38,9 +41,12 @@ __all__ = [
     "RandomSource",
     "Results",
     "Source",
+    "check_backend",
+    "check_dataset",
     "check_gradients",
     "check_layer",
     "check_loss",
+    "check_model",
     "check_optimizer",
     "check_primitive",
     "numerical_gradient",

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from graphdiff.testing.source import Source
 Array = np.ndarray[Any, Any]
 Samples = Callable[[Source], tuple[Any, Any]]
 Point = Mapping[str, Array]
+Way = tuple[bool, str]  # in training or not, and the precision
 Slopes = Callable[[tuple[int, ...], float], Array]  # of the elements of the k-th output
 
 
@@ -90,13 +91,15 @@ class ModuleCase:
     Attributes:
         module: as it was made; no check changes it.
         inputs: NumPy arrays.
+        ways: how it is compiled.
     """
 
     module: Module
     inputs: tuple[Array, ...]
+    ways: tuple[Way, ...] = ((True, "float64"), (True, "float32"), (False, "float64"))
 
     @classmethod
-    def draw(cls, samples: Samples, source: Source) -> ModuleCase:
+    def draw(cls, samples: Samples, source: Source) -> Self:
         """A sample of ``samples(source) -> (module, inputs)``; one input may stand for itself.
 
         Raises:

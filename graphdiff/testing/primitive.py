@@ -303,7 +303,7 @@ def check_torch(case: Case, torch_reference: Callable[..., Any]) -> None:
     _all_equal(case, "the gradient beside torch's", case.pull(g), [t.numpy(force=True) for t in first])
     projected = sum((t * torch.tensor(u)).sum() for t, u in zip(first, tangents, strict=True))
     second = [t.numpy(force=True) for t in _torch_grad(projected, points, None)]
-    _all_equal(case, "the second derivative beside torch's", _second(case, g, tangents), second)
+    _all_equal(case, "the second derivative beside torch's", second_derivatives(case, g, tangents), second)
 
 
 def _torch_grad(out: Any, points: Sequence[Any], g: Any) -> Sequence[Any]:
@@ -318,7 +318,7 @@ def _torch_grad(out: Any, points: Sequence[Any], g: Any) -> Sequence[Any]:
     return found
 
 
-def _second(case: Case, g: Array, tangents: Sequence[Array]) -> list[Array]:
+def second_derivatives(case: Case, g: Array, tangents: Sequence[Array]) -> list[Array]:
     """The gradient of ⟨vjp(g), tangents⟩."""
     fn, every = case.of_operands(), tuple(range(len(tangents)))
 

@@ -24,7 +24,7 @@ _CALLS = 2  # the second call of a compiled function runs in buffers
 def check_compiled(case: ModuleCase) -> None:
     """Values, gradients and state of compiled calls equal those of eager ones: to the last bit on NumPy,
     within rounding elsewhere."""
-    for training, dtype in ((True, "float64"), (True, "float32"), (False, "float64")):
+    for training, dtype in case.ways:
         eager, compiled = (called(case, dtype, training, run) for run in (False, True))
         for (name, one), (_, other) in zip(eager, compiled, strict=True):
             what = f"{name} of a compiled call in {dtype}"

@@ -3,34 +3,23 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from ops.catalogue import PRIMITIVES
+from hypothesis import settings
 
 import graphdiff as gd
 from graphdiff.backend import get_backend
 from graphdiff.errors import BackendError
-from graphdiff.testing import CHECKS, Case, RandomSource
+from graphdiff.testing import check_backend
 
 pytestmark = pytest.mark.gpu
 
 from backends.test_backends import trained  # noqa: E402
-from backends.test_conformance import results  # noqa: E402
+
+CHECKS = check_backend.checks("torch", options={"device": "cuda"}, examples=settings.default.max_examples)
 
 
-@pytest.mark.parametrize("name", PRIMITIVES)
-@given(seed=st.integers(0, 2**32))
-def test_value_and_derivatives_equal_numpys(name, seed):
-    case = Case.draw(PRIMITIVES[name], RandomSource(seed))
-    expected = results(case)
-    with gd.backend("torch", device="cuda"):
-        case = case.with_inputs(case.inputs)
-        found = results(case)
-        for check in ("spec", "unmutated", "float32", "decomposition"):
-            CHECKS[check](case)
-    for x, y in zip(found, expected, strict=True):
-        assert (x.shape, x.dtype) == (y.shape, y.dtype)
-        np.testing.assert_allclose(x, y, rtol=case.tolerance, atol=case.tolerance)
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_check(check):
+    check()
 
 
 def test_cuda_and_its_number_mean_one_backend():

@@ -1,18 +1,6 @@
 """Every primitive that the modules of ``graphdiff.ops`` define."""
 
-import importlib
-import pkgutil
+from graphdiff.testing.backend import built_in
 
-from graphdiff import ops
-from graphdiff.primitive import Primitive
-
-
-def _found() -> dict[str, Primitive]:
-    modules = [importlib.import_module(m.name) for m in pkgutil.iter_modules(ops.__path__, "graphdiff.ops.")]
-    objects = {id(v): v for m in modules for v in vars(m).values() if isinstance(v, Primitive)}
-    named = {p.name: p for p in objects.values()}
-    assert len(named) == len(objects), "two primitives share a name, and kernels are found by name"
-    return dict(sorted(named.items()))
-
-
-PRIMITIVES = _found()
+PRIMITIVES = {p.name: p for p in built_in()}
+assert len(PRIMITIVES) == len(built_in()), "two primitives share a name, and kernels are found by name"

@@ -5,10 +5,10 @@ import pytest
 import torch
 from plugins.model_samples import LARGE, SMALL
 from torch import nn
-from widening import widened
 
 import graphdiff as gd
 from graphdiff.errors import ArgumentError
+from graphdiff.testing.module import in_dtype
 from plugins import torchvision_models as reference
 
 PUBLISHED = {
@@ -77,7 +77,7 @@ def _step(model, theirs, x, labels):
 def _is_the_same_structure(sample):
     torch.manual_seed(0)
     theirs = sample.theirs().double()
-    model = widened(getattr(gd.models, sample.model)(num_classes=10, **sample.options))
+    model = in_dtype(getattr(gd.models, sample.model)(num_classes=10, **sample.options), "float64")
     keys = [
         key for key in model.state_dict() if ".stream." not in key
     ]  # torch keeps its random numbers elsewhere

@@ -1,8 +1,4 @@
-"""For every registered model: how to make one and what to give it.
-
-An entry draws from a :class:`graphdiff.testing.Source`. A new plugin needs an entry here, and is then checked
-with all others.
-"""
+"""For every registered model: a draw of a small one and of what to give it, as the kit asks for."""
 
 import math
 
