@@ -191,7 +191,7 @@ def test_a_name_is_normalized_for_the_package(tmp_path, monkeypatch):
 
 FRESH = """
 set -e
-python -m venv env
+"$PYTHON" -m venv env
 env/bin/pip install -q "$REPOSITORY[torch]" pytest
 env/bin/graphdiff plugins new my-layers
 env/bin/pip install -q ./my-layers
@@ -205,7 +205,11 @@ cd my-layers
 @pytest.mark.campaign
 def test_in_a_fresh_environment(tmp_path):
     repository = Path(__file__).parents[1]
-    variables = os.environ | {"REPOSITORY": str(repository), "WHOLE_LIFE": WHOLE_LIFE}
+    variables = os.environ | {
+        "PYTHON": sys.executable,
+        "REPOSITORY": str(repository),
+        "WHOLE_LIFE": WHOLE_LIFE,
+    }
     variables.pop("PYTHONPATH", None)
     done = subprocess.run(
         ["bash", "-c", FRESH], cwd=tmp_path, env=variables, capture_output=True, text=True, check=False

@@ -20,7 +20,8 @@ def examples(tmp_path_factory):
             exec(compile(code, str(README), "exec"), scope)
         assert Path("circuit.svg").read_text("utf-8").count("−4.00") == 4
     yield scope
-    del gd.get_backend("numpy").kernels["cube"]
+    for name in ("numpy", "torch"):
+        del gd.get_backend(name).kernels["cube"]
 
 
 def test_the_gradients_are_those_it_prints(examples):

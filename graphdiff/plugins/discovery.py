@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
 
 PREFIX = "graphdiff."
+_IDENTITY = ("Name", "Version")
 
 
 @dataclass
@@ -86,13 +87,15 @@ def _plugins_of(distribution: Distribution) -> list[Plugin]:
     # Most distributions have nothing for us: a look at the text spares reading their metadata.
     if PREFIX not in (distribution.read_text("entry_points.txt") or ""):
         return []
+    ours = [entry for entry in distribution.entry_points if entry.group.startswith(PREFIX)]
+    if not ours:
+        return []
+    name, version = _identity(distribution)
     found: dict[tuple[str, str], Plugin] = {}
-    for entry in distribution.entry_points:
-        if entry.group.startswith(PREFIX):
-            kind = entry.group.removeprefix(PREFIX)
-            name, version = _identity(distribution)
-            info = PluginInfo(kind, entry.name, name, version, entry.value)
-            found.setdefault((kind, entry.name), Plugin(info, partial(_loaded, entry)))
+    for entry in ours:
+        kind = entry.group.removeprefix(PREFIX)
+        info = PluginInfo(kind, entry.name, name, version, entry.value)
+        found.setdefault((kind, entry.name), Plugin(info, partial(_loaded, entry)))
     return list(found.values())
 
 
@@ -103,7 +106,13 @@ def _loaded(entry: EntryPoint) -> Any:
 
 
 def _identity(distribution: Distribution) -> tuple[str, str]:
-    metadata = distribution.metadata
-    if "Name" not in metadata or "Version" not in metadata:
+    # Two lines of what would take longer to parse than the whole scan.
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    head = re.split(r"\r?\n\r?\n", text, maxsplit=1)[0]
+    found = [
+        re.search(rf"^{field}:[ \t]*(\S.*?)\s*$", head, re.MULTILINE | re.IGNORECASE) for field in _IDENTITY
+    ]
+    if None in found:
         raise ValueError("its metadata state no name or no version")
-    return metadata["Name"], metadata["Version"]
+    name, version = (match.group(1) for match in found if match)
+    return name, version
