@@ -10,6 +10,7 @@ import numpy as np
 from figures import panels, save
 
 import graphdiff as gd
+from graphdiff.draw.maps import map_sheet
 
 gd.seed(3)
 digits = gd.datasets.digits(images=True).map(gd.transforms.Resize(24))
@@ -42,6 +43,12 @@ for row, (image, responses) in enumerate(zip(shown, maps, strict=True), 1):
     for number, response in enumerate(responses):
         grid[9 * row + 1 + number].imshow(response, cmap="magma", vmin=0, vmax=maps.max())
 save(figure, "filters")
+
+# %%
+# The sixteen maps of the second layer for the first digit, each from black at its least value to white.
+
+deeper = model.conv2(model.pool1(model.relu1(model.conv1(gd.tensor(shown[:1])))))
+save(map_sheet(gd.relu(deeper)), "filters_second_layer")
 
 # %%
 # The network, with the norm of the gradient of every layer on one of these images.
