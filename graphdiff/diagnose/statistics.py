@@ -83,18 +83,25 @@ def bad_counts(tensors: Sequence[Tensor]) -> list[tuple[int, int]]:
 
 def _is_surely_finite(t: Tensor) -> bool:
     """Whether the extremes of an array on the host say so, which costs far less than counting."""
-    host = t.data
-    if not isinstance(host, (np.ndarray, np.generic)) or not host.size:
+    if not _is_on_host(t) or not t.size:
         return False
     with np.errstate(all="ignore"):
-        return math.isfinite(host.min()) and math.isfinite(host.max())
+        return math.isfinite(t.data.min()) and math.isfinite(t.data.max())
 
 
 def norms_of(tensors: Sequence[Tensor]) -> list[float]:
-    """The Euclidean norm of each tensor, without overflow on the way; NaN and ∞ stay. One transfer."""
-    some = [t for t in tensors if t.size]
-    rows = iter(fetched(some, _norm_row))
-    return [next(rows)[0] if t.size else 0.0 for t in tensors]
+    """The Euclidean norm of each tensor, without overflow on the way; NaN and ∞ stay. Those on the host are
+    worked out there, and all others are fetched in one transfer."""
+    away = [t for t in tensors if t.size and not _is_on_host(t)]
+    rows = iter(fetched(away, _norm_row) if away else ())
+    return [
+        words.length_of(np.asarray(t.data)) if _is_on_host(t) else next(rows)[0] if t.size else 0.0
+        for t in tensors
+    ]
+
+
+def _is_on_host(t: Tensor) -> bool:
+    return isinstance(t.data, (np.ndarray, np.generic))
 
 
 def _norm_row(t: Tensor) -> Tensor:

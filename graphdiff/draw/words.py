@@ -14,6 +14,7 @@ MOST_LISTED = 4
 """A tensor of at most this many elements is written out."""
 
 NAME_LENGTH = 16
+_EXACT = 1 << 16  # elements whose squares are summed in double precision; of more, seven digits are right
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SUPERSCRIPTS = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _NUMBERED = re.compile(r"([^\W\d_]+)_?([0-9]+)")
@@ -83,6 +84,8 @@ def _squares(values: np.ndarray[Any, Any]) -> float:
     if values.dtype not in (np.float32, np.float64):
         return math.nan
     flat = values.ravel()
+    if flat.size <= _EXACT:
+        flat = flat.astype(np.float64, copy=False)
     with np.errstate(all="ignore"):
         return float(np.dot(flat, flat))
 

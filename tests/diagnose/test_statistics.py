@@ -120,7 +120,7 @@ def test_norms_are_numpys(name, arrays):
 
 @BACKENDS
 def test_a_picture_fetches_its_norms_at_once(name, monkeypatch):
-    """One transfer for the norms; loss and bad values are others."""
+    """One transfer for the norms, none where they are on the host; loss and bad values are others."""
     fetched = []
     with gd.backend(name) as backend:
         x = gd.variable(np.ones((4, 3, 3)), name="x")
@@ -133,6 +133,6 @@ def test_a_picture_fetches_its_norms_at_once(name, monkeypatch):
         monkeypatch.setattr(type(backend), "to_numpy", lambda self, a: fetched.append(a) or inner(self, a))
         gd.draw(back, style="tensor").dot  # noqa: B018
     tables = [a for a in fetched if tuple(a.shape)[1:] == (1,)]
-    assert len(tables) == 1
+    assert len(tables) == (name == "torch")
     assert all(max(a.shape, default=1) < 30 for a in fetched)
     assert len(fetched) < 6
