@@ -11,6 +11,9 @@ _KITS = {
     "layers": "check_layer",
     "losses": "check_loss",
     "optimizers": "check_optimizer",
+    "models": "check_model",
+    "datasets": "check_dataset",
+    "backends": "check_backend",
 }
 
 
@@ -28,4 +31,4 @@ def conformance(info: PluginInfo) -> str:
         raise PluginError(
             f"{info} loads; there are no checks of {info.kind} by name", fix="use graphdiff.testing"
         )
-    return str(getattr(testing, _KITS[info.kind])(plugin))
+    return str(getattr(testing, _KITS[info.kind])(info.name if info.kind == "backends" else plugin))
