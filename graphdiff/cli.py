@@ -199,16 +199,23 @@ def list_plugins(as_data: bool) -> None:
 
 
 @plugins.command("check")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("name", required=False)
 @_json
-def check_plugins(names: tuple[str, ...], as_data: bool) -> None:
-    """Load every plugin, or those named, and list them with what is amiss; fails if anything is."""
+def check_plugins(name: str | None, as_data: bool) -> None:
+    """Put the plugin NAME through the conformance kit of its kind; without a name, load every plugin, and
+    list them with what is amiss. Fails if anything is."""
     from graphdiff.plugins import command
 
-    fine = command.check(names)
-    _show_plugins(as_data)
-    if not fine:
-        raise SystemExit(1)
+    if name is None:
+        fine = command.load_all()
+        _show_plugins(as_data)
+        if not fine:
+            raise SystemExit(1)
+        return
+    try:
+        click.echo(command.conformance_of(name))
+    except AssertionError as report:  # a CheckError
+        raise click.ClickException(str(report)) from report
 
 
 def _show_plugins(as_data: bool) -> None:

@@ -77,6 +77,11 @@ def test_the_command_shows_it(project):
         assert part in told
 
 
+def test_the_command_checks_it(project):
+    assert "Snake: 16 checks passed: gradients" in project.run("-m", "graphdiff", "plugins", "check", "Snake")
+    assert " checks passed" in project.run("-m", "graphdiff", "plugins", "check", "my-layers:my_layers_snake")
+
+
 WHOLE_LIFE = """
 import numpy as np, graphdiff as gd
 

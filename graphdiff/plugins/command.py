@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from graphdiff.errors import PluginError, UnknownPluginError
+from graphdiff.plugins.conformance import conformance
 from graphdiff.plugins.discovery import installed, normalized
 from graphdiff.plugins.plugin import PluginInfo
 from graphdiff.plugins.registry import Registry, kinds
@@ -54,19 +55,23 @@ def as_table() -> Any:
     return table
 
 
-def check(names: Sequence[str]) -> bool:
-    """Load the plugins of these names, all that are not disabled where none is given.
+def load_all() -> bool:
+    """Load every plugin that is not disabled.
 
     Returns:
         Whether each of them can be used, and every distribution was read.
+    """
+    found = [_loaded(info)[1] is None for info in _everything() if info.status != "disabled"]
+    return all(found) and not installed().unreadable
+
+
+def conformance_of(name: str) -> str:
+    """What came of the checks of the plugins of a short or qualified name.
 
     Raises:
-        UnknownPluginError: there is none of a name.
+        UnknownPluginError: there is none. As for :func:`graphdiff.plugins.conformance.conformance`.
     """
-    everything = _everything()
-    meant = [info for name in names for info in _meant(name, everything)] if names else everything
-    found = [_loaded(info)[1] is None for info in meant if info.status != "disabled"]
-    return all(found) and not installed().unreadable
+    return "\n".join(map(conformance, _meant(name, _everything())))
 
 
 def about(name: str) -> str:
