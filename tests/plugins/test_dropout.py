@@ -1,6 +1,6 @@
 """Dropout: what it keeps and scales, its gradient, its modes, and its random numbers from step to step."""
 
-import backends.strict_backend  # noqa: F401
+import backends.strict  # noqa: F401
 import numpy as np
 import pytest
 from graphdiff_layers.dropout import dropout
