@@ -58,6 +58,18 @@ class Joint:
 class Backend(ABC):
     """The contract of a backend.
 
+    Five things make one: a ``name``, :meth:`asarray`, :meth:`to_numpy`, :meth:`spec`, and ``kernels``; all
+    else has a default that holds for any. An array is whatever the backend says it is: graphdiff hands it
+    from one kernel to the next and looks at it through these methods alone. Most kernels need not be written:
+    :func:`graphdiff.kernels.shared_kernels` and :func:`graphdiff.philox.random_kernels` make them from any
+    namespace of the Python array API standard, which leaves indexing, convolution, pooling, einsum and erf.
+
+    A backend is registered as an entry point of the group ``graphdiff.backends``, or in a script by
+    ``graphdiff.Registry("backends").register(name, class)``; it is made with the options that
+    :func:`get_backend` is given, once for each choice of them. ``graphdiff.testing.check_backend(name)``
+    tells which primitives have no kernel yet, and whether those there are keep what is asked of them here;
+    ``tests/backends/strict_backend.py`` is a whole backend in fifty lines.
+
     Attributes:
         name: what users choose it by.
         device: where its arrays live, ``"cpu"`` or as the backend spells it (``"cuda:0"``).

@@ -63,6 +63,8 @@ def scalar_program(program: Program, kernels: Kernels, otherwise: Executable) ->
         return None
     if any(n.spec is not _NUMBER for n in steps if n.id in outputs):
         return None
+    if not set(program.inputs) <= {n.id for n in program.nodes}:  # an argument that nothing uses: any array
+        return None
     writer = _Writer(program, kernels)
     for node in steps:
         writer.write(node)

@@ -93,11 +93,13 @@ class _Backend:
         """The kernel keeps the contract and gives, with its derivatives, what NumPy gives."""
         if self.lacks(case.primitive):
             raise NotRunError(f"backend {self.name!r} has no kernel for {case.primitive.name!r}")
-        expected = results(case)
+        with on("numpy"):
+            expected = results(case) if self.name != "numpy" else []
         with on(self.name, **self.options) as made:
             there = case.with_inputs(case.inputs)
             check_contract(there)
-            check_agreement(there, expected)
+            if expected:
+                check_agreement(there, expected)
             if there.value.backend is not made:
                 raise AssertionError(f"{case} was computed by {there.value.backend!r}")
 

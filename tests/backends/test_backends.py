@@ -3,7 +3,7 @@
 import copy
 import pickle
 
-import backends.strict_backend  # noqa: F401
+import backends.strict  # noqa: F401
 import numpy as np
 import pytest
 import torch

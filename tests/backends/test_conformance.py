@@ -2,7 +2,7 @@
 
 import importlib
 
-import backends.strict_backend  # noqa: F401
+import backends.strict  # noqa: F401
 import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st

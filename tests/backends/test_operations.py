@@ -1,7 +1,7 @@
 """The plain examples of the operations (dtypes, errors, kinks, poles, ties, windows), run again on every
 other backend."""
 
-import backends.strict_backend  # noqa: F401
+import backends.strict  # noqa: F401
 import pytest
 from ops.test_convolution import *  # noqa: F403
 from ops.test_dtypes import *  # noqa: F403

@@ -2,7 +2,7 @@
 
 import math
 
-import backends.strict_backend  # noqa: F401
+import backends.strict  # noqa: F401
 import numpy as np
 import pytest
 import torch

@@ -1,6 +1,6 @@
 """Dropout: what it keeps and scales, its gradient, its modes, and its random numbers from step to step."""
 
-import backends.strict_backend  # noqa: F401
+import backends.strict  # noqa: F401
 import numpy as np
 import pytest
 from graphdiff_layers.dropout import dropout
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import graphdiff as gd
 from graphdiff.backend import get_backend
 from graphdiff.errors import ArgumentError, ShapeError
-from graphdiff.testing import CHECKS, Case, check_gradients
+from graphdiff.testing import check_gradients, check_primitive
 from graphdiff.testing.strategies import sources
 
 BACKENDS = ["numpy", "torch"]
@@ -35,12 +35,11 @@ def test_the_kernels_equal_the_decomposition_to_the_last_bit(backend, source, p,
         np.testing.assert_allclose(one, two, rtol=1e-6)
 
 
-@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+@check_primitive.parametrize(dropout)
 @pytest.mark.parametrize("backend", [*BACKENDS, "strict"])
-@given(source=sources())
-def test_every_check_of_a_primitive(backend, check, source):
+def test_every_check_of_a_primitive(backend, check):
     with gd.backend(backend):
-        check(Case.draw(dropout, source))
+        check()
 
 
 @given(st.integers(0, 2**32), st.floats(0.05, 0.95))

@@ -111,6 +111,49 @@ def writing(x):
     return np.square(x, out=x)
 
 
+class Unlabelled(gd.Module):
+    """Its label fails where a picture asks for it."""
+
+    def __init__(self):
+        self.inner = Labelled()
+
+    def forward(self, x):
+        return self.inner(x)
+
+    @staticmethod
+    def samples(source):
+        return Unlabelled(), [source.array((2, 3))]
+
+
+class Labelled(gd.Module):
+    def forward(self, x):
+        return gd.tanh(x)
+
+    def draw_label(self):
+        raise RuntimeError("no label")
+
+
+class Unpickled(gd.Module):
+    """Its weight is left out of a pickle and comes back as it is at first."""
+
+    def __init__(self, scale=1.0):
+        self.weight = gd.Parameter([scale])
+
+    def forward(self, x):
+        return x * self.weight
+
+    def __reduce__(self):
+        return Unpickled, ()
+
+    def __deepcopy__(self, memo):
+        return Unpickled(self.weight.item())
+
+    @staticmethod
+    def samples(source):
+        return Unpickled(2.0), [source.array((2, 3))]
+
+
+layer_count = itertools.count(1)
 SOUND = {"squares": squares(), "centred": forward(centred)}
 FLAWS = {
     # what is wrong: the layer, and the check that is meant for it
@@ -142,9 +185,10 @@ FLAWS = {
         forward(lambda layer, x: x * layer.weight * next(layer_count)),
         "compiled",
     ),
+    "a label that fails": (Unlabelled, "drawing"),
+    "a pickle without the weight": (Unpickled, "copies"),
     "another kernel on the other backend": (
         squares(kernel=lambda x: np.square(x) * 1.5, rule=lambda g, out, x: g * (3 * x)),
         "backends",
     ),
 }
-layer_count = itertools.count(1)

@@ -54,7 +54,7 @@ def shifted(predictions, targets, *, reduction="mean"):
 
 def samples(loss):
     def draw(source):
-        shape = source.shape(min_dims=1, min_side=1)
+        shape = source.shape()
         return loss, [source.array(shape), source.array(shape, offset=0.65)]
 
     return draw

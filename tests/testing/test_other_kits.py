@@ -1,6 +1,6 @@
 """The kits of models, data sets and backends catch the flaws that they are meant for."""
 
-import backends.strict_backend  # noqa: F401
+import backends.strict  # noqa: F401
 import numpy as np
 import pytest
 from testing.flawed_layers import FLAWS as FLAWED_LAYERS
