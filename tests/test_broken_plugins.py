@@ -168,6 +168,8 @@ SOUND_ENTRIES = (
     "Twice = sound_mod:Twice\nFails = sound_mod:Fails\nLinear = sound_mod:Linear\nTwin = sound_mod:Twice"
 )
 
+SLOW = "import time\ntime.sleep(1)\nfrom sound_mod import Twice"
+
 USE = """
 import json, sys, numpy as np, graphdiff as gd
 from graphdiff.plugins import Registry
@@ -198,7 +200,8 @@ for name in ("Fails", "Twin"):
         reasons[name] = "; ".join([str(error), *getattr(error, "__notes__", [])])
 named = gd.layers.Sequential(**{"<script>alert(9)</script>": model})
 gd.draw(named(inputs[:2])).save("page.html")
-print(json.dumps({"reasons": reasons, "losses": losses, "linear": gd.layers.Linear.__module__}))
+found = {"linear": gd.layers.Linear.__module__, "slow": "slow_mod" in sys.modules}
+print(json.dumps({"reasons": reasons, "losses": losses, **found}))
 """
 
 
@@ -208,6 +211,7 @@ class Site:
         for name, (kind, entries, modules, _) in BROKEN.items():
             self.install(name, kind, entries, modules)
         self.install("sound", "layers", SOUND_ENTRIES, {"sound_mod": SOUND})
+        self.install("slow", "layers", "Slow = slow_mod:Twice", {"slow_mod": SLOW})
         self.install("twin", "layers", "Twin = sound_mod:Twice", {})
         for name, ((file, content), _) in UNREADABLE.items():
             path = self.install(name, "layers", "Lost = sound_mod:Twice", {}) / file
@@ -263,7 +267,7 @@ def test_there_are_more_than_twenty():
 def test_listing_runs_no_code_of_theirs(site):
     listed = json.loads(site.run("-m", "graphdiff", "plugins", "list", "--json"))
     assert {p["status"] for p in listed["plugins"]} == {"not loaded"}
-    assert {p["distribution"] for p in listed["plugins"]} == {*BROKEN, "sound", "twin", "graphdiff"}
+    assert {p["distribution"] for p in listed["plugins"]} == {*BROKEN, "sound", "slow", "twin", "graphdiff"}
     assert len(listed["unreadable"]) == len(UNREADABLE)
 
 
@@ -290,8 +294,12 @@ def test_metadata_that_cannot_be_read_are_named(checked, name):
 def test_the_sound_ones_and_graphdiff_work(used, checked):
     assert used["losses"][-1] < 0.5 * used["losses"][0]
     for plugin in checked["plugins"]:
-        if plugin["distribution"] in ("sound", "twin", "graphdiff"):
+        if plugin["distribution"] in ("sound", "slow", "twin", "graphdiff"):
             assert plugin["status"] == "ok", plugin
+
+
+def test_a_slow_one_is_not_waited_for_until_it_is_used(used):
+    assert used["slow"] is False
 
 
 def test_a_layer_that_fails_in_use_is_named(used):
