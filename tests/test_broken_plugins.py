@@ -228,9 +228,9 @@ class Site:
             (self.root / f"{module}.py").write_text(textwrap.dedent(source))
         return folder
 
-    def run(self, *command, code=0):
+    def run(self, *command, code=0, columns=300):
         variables = {k: v for k, v in os.environ.items() if not k.startswith("GRAPHDIFF_")}
-        variables |= {"PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "300"}
+        variables |= {"PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": str(columns)}
         done = subprocess.run(
             [sys.executable, *command], cwd=self.root, env=variables, capture_output=True, text=True
         )
@@ -312,6 +312,11 @@ def test_a_name_of_two_is_a_conflict_and_a_built_in_stays(used, checked):
     reasons = {(p["distribution"], p["name"]): p["reason"] for p in checked["plugins"]}
     assert reasons["sound", "Linear"] == "also of graphdiff 0.1.0; this one is 'sound:Linear'"
     assert reasons["twin", "Twin"] == "also of sound 1.0; this one is 'twin:Twin'"
+
+
+def test_nothing_is_cut_in_a_narrow_table(site):
+    table = site.run("-m", "graphdiff", "plugins", "list", columns=80)
+    assert "…" not in table
 
 
 def test_names_have_no_effect_on_terminal_or_page(site, used):

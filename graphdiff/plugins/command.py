@@ -40,14 +40,15 @@ def as_json() -> str:
 
 def as_table() -> Any:
     """The same for people: a row for what a distribution brings of one kind, and for each that is amiss."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     everything = _everything()
 
     def row(info: PluginInfo) -> tuple[str, ...]:
         return info.provider, info.kind, info.status, _reason(info, everything)
 
-    table = Table("distribution", "kind", "status", "brings", "reason")
+    titles = ("distribution", "kind", "status", "brings", "reason")
+    table = Table(*(Column(title, overflow="fold") for title in titles))  # nothing is cut
     for (*about, reason), alike in groupby(sorted(everything, key=lambda i: (_foreign(i), row(i))), row):
         table.add_row(*map(_text, (*about, ", ".join(info.name for info in alike), reason)))
     for text in installed().unreadable:
