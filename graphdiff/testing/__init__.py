@@ -1,8 +1,11 @@
 """The checks that graphdiff's own operations pass, for anyone's functions and plugins.
 
-``check_gradients`` compares the gradients of a function with finite differences; ``check_primitive`` puts
-a primitive through every check there is. Hypothesis is needed, and imported, only for ``sources`` and
-``HypothesisSource``.
+``check_gradients`` compares the gradients of a function with finite differences. ``check_primitive``,
+``check_layer``, ``check_loss``, ``check_optimizer``, ``check_model``, ``check_dataset`` and ``check_backend``
+put a plugin through every check that the built-in ones pass: by a call, or one test per check
+(:class:`graphdiff.testing.kit.Kit`). What is checked is drawn from *samples* that the plugin brings: by
+Hypothesis, which makes smaller what fails, where that is installed, and at random elsewhere. More strategies
+for Hypothesis are in :mod:`graphdiff.testing.strategies`.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from graphdiff.testing.source import Source
 
 Array = np.ndarray[Any, Any]
 Samples = Callable[[Source], tuple[Any, Any]]
+_LINES, _CHARACTERS = 6, 200  # of a module and of an array in a report
 Point = Mapping[str, Array]
 Way = tuple[bool, str]  # in training or not, and the precision
 Slopes = Callable[[tuple[int, ...], float], Array]  # of the elements of the k-th output
@@ -154,7 +155,9 @@ class ModuleCase:
     def __str__(self) -> str:
         inputs = ", ".join(f"{x.dtype}{list(x.shape)}" for x in self.inputs)
         values = "\n".join(f"input {k}: {_compact(x)}" for k, x in enumerate(self.inputs))
-        return f"{self.module!r} on {inputs}\n{values}"
+        text = repr(self.module)
+        name = text if text.count("\n") < _LINES else f"{type(self.module).__name__}(…)"
+        return f"{name} on {inputs}\n{values}"
 
 
 def recorded(value: Any) -> Tensor:
@@ -169,7 +172,8 @@ def in_precision(x: Array, dtype: str = "float64") -> Array:
 
 
 def _compact(x: Array) -> str:
-    return np.array2string(x, precision=4, threshold=16, edgeitems=2).replace("\n", "")
+    text = " ".join(np.array2string(x, precision=4, threshold=16, edgeitems=1).split())
+    return text if len(text) <= _CHARACTERS else text[:_CHARACTERS] + " …"
 
 
 def weights(shape: tuple[int, ...], start: float = 0.0) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +72,17 @@ def _pictured(name: str, sample: Any, blaming: bool) -> list[str]:
         return _titled("picture", f"none: {type(problem).__name__}: {problem}".splitlines()[0])
 
 
+@cache
+def _folder() -> Path:
+    """One for each process."""
+    return Path(tempfile.mkdtemp(prefix="graphdiff-checks-"))
+
+
 def _picture(name: str, back: Any) -> str:
     from graphdiff.draw import draw
     from graphdiff.errors import DrawingError
 
-    folder = Path(tempfile.mkdtemp(prefix="graphdiff-check-"))
-    path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}.svg"
+    path = _folder() / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}.svg"
     try:
         draw(back.output, gradients=back).save(path)
     except DrawingError:  # no layout engine here

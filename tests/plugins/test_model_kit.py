@@ -25,7 +25,7 @@ def samples(name):
 def checks(name, keys=None):
     few = 1 if name in LARGE | HUGE else 2
     every = check_model.checks(gd.models[name], samples(name), examples=few)
-    thorough = check_model.checks(gd.models[name], samples(name), examples=1 if few == 1 else 5)
+    thorough = check_model.checks(gd.models[name], samples(name), examples=1 if few == 1 else 3)
     chosen = keys or [key for key in every if key != "head" or name not in HEADLESS]
     return {f"{name}-{key}": (thorough if key in RUN else every)[key] for key in chosen}
 
