@@ -1,6 +1,6 @@
 """What each process of a test runs: trains, and keeps what came out in a file of its rank.
 
-parallel_job.py equal|killed FOLDER
+``parallel_job.py equal FOLDER``, or ``parallel_job.py killed FOLDER STEP``.
 """
 
 import os
@@ -21,14 +21,13 @@ def images(n, channels, side):
     return x, rng.integers(0, 10, n)
 
 
-def lenet(mode):
+def lenet():
     gd.seed(7 + int(os.environ.get("RANK", "0")))  # the others take the first one's weights
     return gd.Trainer(
         gd.models.lenet5(),
         gd.losses.softmax_cross_entropy,
         gd.optimizers.SGD(0.05, momentum=0.9),
         penalty=lambda net: gd.losses.l2(net, 1e-3),
-        mode=mode,
     ), images(25, 1, 28)  # batches of 8, 8, 8 and 1
 
 
@@ -53,22 +52,24 @@ def trained(made, data):
 class Die(Callback):
     """Kills the second process at a step of its first life."""
 
+    def __init__(self, at):
+        self.at = at
+
     def step(self, trainer, number):
         first_life = os.environ.get("TORCHELASTIC_RESTART_COUNT") == "0"
-        if first_life and number == 6 and trainer.processes.rank == 1:
+        if first_life and number == self.at and trainer.processes.rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def killed(folder):
+def killed(folder, step):
     made = trainer()
     kept = Checkpoints(folder / "kept", every=2)
     history = made.fit(
         points(50),
         epochs=3,
         batch_size=16,
-        callbacks=[Die()],
+        callbacks=[Die(step)],
         checkpoints=kept,
-        resume=True,
         progress=False,
     )
     return {"losses": history.losses} | made.model.state_dict()
@@ -79,7 +80,7 @@ if __name__ == "__main__":
     rank = os.environ.get("RANK", "alone")
     with gd.backend("torch"):
         if what == "killed":
-            np.savez(folder / f"killed-{rank}.npz", **killed(folder))
+            np.savez(folder / f"killed-{rank}.npz", **killed(folder, int(sys.argv[3])))
         else:
-            np.savez(folder / f"lenet-{rank}.npz", **trained(*lenet("auto")))
+            np.savez(folder / f"lenet-{rank}.npz", **trained(*lenet()))
             np.savez(folder / f"resnet20-{rank}.npz", **trained(*resnet20()))
