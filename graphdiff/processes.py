@@ -46,6 +46,6 @@ def launched() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def restarted() -> bool:
-    """Whether the launcher started them anew after one had died."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+def restarts() -> int:
+    """How often the launcher has started them anew after one had died."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))

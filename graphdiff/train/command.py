@@ -22,7 +22,7 @@ from graphdiff.matching import weights
 from graphdiff.module import Module
 from graphdiff.plugins import Registry
 from graphdiff.plugins.choices import made, value_of
-from graphdiff.processes import restarted
+from graphdiff.processes import restarts as started_anew
 from graphdiff.tensor import Tensor
 from graphdiff.train.callbacks import EarlyStopping
 from graphdiff.train.checkpoint import INDEX, Checkpoints
@@ -87,7 +87,7 @@ def command(
         raise ArgumentError("restarts keep no checkpoints", fix="leave --resume or --restarts out")
     options = {"device": device} if device else {}
     home = get_backend(backend, **options)
-    out = _folder(out, resume or restarted())
+    out = _folder(out, resume or started_anew() > 0)
     if home.processes.size > 1:
         meet(home)  # before one of them makes the folder
     random.seed(seed)

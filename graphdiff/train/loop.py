@@ -15,7 +15,7 @@ from graphdiff.cell import Cell
 from graphdiff.diagnose import diagnose
 from graphdiff.errors import ArgumentError, NonFiniteError, StateError
 from graphdiff.leaf import tensor
-from graphdiff.processes import restarted
+from graphdiff.processes import restarts
 from graphdiff.tensor import Tensor
 from graphdiff.train.bar import Bar
 from graphdiff.train.callbacks import Callback
@@ -77,7 +77,7 @@ class Loop:
     def run(self, *, resume: bool, progress: bool) -> History:
         """Train to the end of the last epoch, or until a callback stops it."""
         callbacks, kept = self.settings.callbacks, self.settings.checkpoints
-        resume = resume or (restarted() and kept is not None)
+        resume = resume or (restarts() > 0 and kept is not None)
         if resume and kept is None:
             raise ArgumentError("nothing to resume from", fix="give checkpoints=Checkpoints(folder)")
         if kept is not None and kept.there and not resume:

@@ -61,9 +61,12 @@ def _summed(bucket: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def agree(cells: Iterable[Cell]) -> None:
-    """Give every process the first one's values."""
+    """Give every process the first one's values.
+
+    Loaded state comes in any order, and processes must go through it in the same one.
+    """
     with context.no_grad():
-        for cell in cells:
+        for cell in sorted(cells, key=lambda cell: cell.name):
             first = cell.backend.processes.first
             cell.assign(ops.all_reduce(cell if first else ops.zeros_like(cell)))
 

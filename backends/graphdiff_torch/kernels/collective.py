@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
 from graphdiff.errors import BackendError
 from graphdiff.kernels import Kernels
-from graphdiff.processes import ALONE, Processes, launched
+from graphdiff.processes import ALONE, Processes, launched, restarts
 
 Array = Any
 
@@ -32,10 +33,14 @@ def processes(device: torch.device) -> Processes:
 
 def _join(device: torch.device) -> None:
     try:
+        store, rank, size = next(rendezvous("env://"))
+        # The launcher's store outlives a crash, and with it the addresses of those who were there before.
+        store = dist.PrefixStore(f"restart {restarts()}", store)
+        place: dict[str, Any] = {"store": store, "rank": rank, "world_size": size}
         if device.type == "cuda":
-            dist.init_process_group("nccl", device_id=device)
+            dist.init_process_group("nccl", device_id=device, **place)
         else:
-            dist.init_process_group("gloo")
+            dist.init_process_group("gloo", **place)
     except (RuntimeError, ValueError) as problem:
         raise BackendError(
             f"the {launched()} processes found no way to each other: {problem}",
