@@ -80,7 +80,7 @@ def undisturbed(tmp_path_factory):
 
 def check_restarted(undisturbed, folder, step):
     said = run(*TORCHRUN, "--max-restarts=1", JOB, "killed", folder, step)
-    assert "SIGKILL" in said or "Signal 9" in said, said
+    assert "exitcode: -9" in said, said
     ended = np.load(folder / "killed-0.npz")
     for key, value in undisturbed.items():
         np.testing.assert_allclose(ended[key], value, rtol=1e-6, atol=1e-6, err_msg=key)
@@ -105,7 +105,7 @@ def test_a_killed_process_ends_the_job_and_is_named(tmp_path):
 
 
 def test_the_train_command_is_the_same_under_torchrun(tmp_path):
-    words = ("train", "mlp", "--data", "digits", "--backend", "torch", "--epochs", "1")
+    words = ("train", "mlp", "--data", "digits", "--backend", "torch", "--epochs", "1", "--batch-size", "256")
     alone = CliRunner().invoke(main, [*words, "--out", str(tmp_path / "alone")])
     assert alone.exit_code == 0, alone.output
     said = run(*TORCHRUN, "-m", "graphdiff", *words, "--out", tmp_path / "two", cwd=tmp_path)
