@@ -23,6 +23,7 @@ from graphdiff.errors import BackendError, PluginConflictError
 from graphdiff.graph import Shape, TensorSpec
 from graphdiff.plugins import Registry, makes
 from graphdiff.primitive import Primitive
+from graphdiff.processes import ALONE, Processes
 
 if TYPE_CHECKING:
     from graphdiff.compile.executable import Executable
@@ -116,6 +117,12 @@ class Backend(ABC):
         """The kernels as they may be called inside :meth:`quiet`, without what each of them would do for
         itself. Where one is a function of Python's ``operator`` module, the operator may be used."""
         return self.kernels
+
+    @property
+    def processes(self) -> Processes:
+        """The processes that compute together through this backend; a kernel for ``all_reduce`` goes with
+        more than one."""
+        return ALONE
 
     def wait(self) -> None:
         """Wait until all that was asked of the device is done; nothing, where calls return when it is."""

@@ -167,6 +167,12 @@ def bench(**choices: Any) -> None:
 @click.option("--device", help="cpu, cuda, cuda:1, …")
 @click.option("--mode", default="auto", show_default=True, help="How the backend runs the compiled step.")
 @click.option(
+    "--synchronise",
+    "synchronised",
+    is_flag=True,
+    help="Batch norm over the batch of all processes, where torchrun started several.",
+)
+@click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     show_default="graphdiff-train-1, -2, …",

@@ -92,7 +92,8 @@ class Stream(Module):
     """A source of keys: each call of :meth:`next` gives one that was not there before.
 
     Its place is state like a running mean: a compiled step reads and advances it, and a state dict that holds
-    it resumes the same numbers. A state dict without it leaves it as it is.
+    it resumes the same numbers. A state dict without it leaves it as it is. Of several processes that train
+    together, each is given keys of its own.
 
     Args:
         seed: 0 … 2¹²⁸ − 1; by default drawn from the shared generator, so that :func:`seed` decides.
@@ -118,4 +119,5 @@ class Stream(Module):
         with no_grad():
             made = fold_in(self.base, self.count)
             self.count.assign(self.count + 1)
-        return made
+            processes = self.base.backend.processes
+            return made if processes.size == 1 else fold_in(made, processes.rank)

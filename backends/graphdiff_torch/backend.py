@@ -12,6 +12,7 @@ from graphdiff.dtypes import DType
 from graphdiff.errors import BackendError
 from graphdiff.graph import Shape, TensorSpec
 from graphdiff.kernels import Kernels
+from graphdiff.processes import Processes
 
 if TYPE_CHECKING:
     from graphdiff.compile.executable import Executable
@@ -62,8 +63,9 @@ class TorchBackend(Backend):
     modes = ("auto", "aten", "inductor", "cudagraphs")
 
     def __init__(self, device: str = "cpu", *, tf32: bool = False, deterministic: bool = False) -> None:
-        arrays, kernels, devices = _torch_side()
+        arrays, kernels, devices, collective = _torch_side()
         self._arrays = arrays
+        self._collective = collective
         self._place = devices.resolve(device)
         self.device = str(self._place)
         self.options = {"tf32": tf32, "deterministic": deterministic}
@@ -83,6 +85,10 @@ class TorchBackend(Backend):
     def untouched(self) -> Kernels:
         """The built-in kernels that nobody has replaced, under torch's settings as they are."""
         return {n: self._bare[n] for n, kernel in self._built_in.items() if self.kernels.get(n) is kernel}
+
+    @property
+    def processes(self) -> Processes:
+        return self._collective.processes(self._place)  # type: ignore[no-any-return]
 
     def wait(self) -> None:
         """Return when the device has done all that it was given."""
@@ -130,12 +136,13 @@ class TorchBackend(Backend):
         return TensorSpec(array.shape, self._arrays.DTYPES[array.dtype])
 
 
-def _torch_side() -> tuple[Any, Any, Any]:
-    """What needs torch: conversions, kernels, devices."""
+def _torch_side() -> tuple[Any, Any, Any, Any]:
+    """What needs torch: conversions, kernels, devices, other processes."""
     try:
         from graphdiff_torch import arrays, devices, kernels
+        from graphdiff_torch.kernels import collective
     except ModuleNotFoundError as problem:
         if problem.name != "torch":
             raise
         raise BackendError("torch is not installed", fix='pip install "graphdiff[torch]"') from None
-    return arrays, kernels, devices
+    return arrays, kernels, devices, collective

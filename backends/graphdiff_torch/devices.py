@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from graphdiff.errors import BackendError
+from graphdiff.processes import launched
 
 Array = Any
 
@@ -40,13 +42,20 @@ def _cuda(device: torch.device) -> torch.device:
             f"CUDA is not available: {why}",
             fix='use device="cpu", or install a CUDA build of torch on a machine with a GPU and its driver',
         )
-    index = torch.cuda.current_device() if device.index is None else device.index
+    index = _own() if device.index is None else device.index
     if index >= torch.cuda.device_count():
         raise BackendError(
             f"there is no device 'cuda:{index}', only {torch.cuda.device_count()} of them",
             fix="count from cuda:0",
         )
     return torch.device("cuda", index)
+
+
+def _own() -> int:
+    """The current GPU; of several processes on a machine, each takes the one of its number."""
+    if "LOCAL_RANK" in os.environ and launched() > 1:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    return int(torch.cuda.current_device())
 
 
 class Settings:

@@ -12,6 +12,7 @@ from graphdiff.ops.activation import (
     softplus,
 )
 from graphdiff.ops.arrangement import flip, pad, repeat, roll, split, tile
+from graphdiff.ops.collective import all_reduce
 from graphdiff.ops.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from graphdiff.ops.creation import arange, eye, full, ones, ones_like, zeros, zeros_like
 from graphdiff.ops.elementwise import (
@@ -118,6 +119,7 @@ __all__ = [
     "adaptive_avg_pool2d",
     "adaptive_max_pool2d",
     "add",
+    "all_reduce",
     "arange",
     "arccos",
     "arcsin",

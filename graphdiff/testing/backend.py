@@ -15,6 +15,7 @@ from graphdiff import ops
 from graphdiff.backend import backend as on
 from graphdiff.backend import get_backend
 from graphdiff.dtypes import as_dtype
+from graphdiff.ops.collective import Collective
 from graphdiff.primitive import Composite, Primitive
 from graphdiff.testing.comparing import equal, identical
 from graphdiff.testing.kit import EXAMPLES, Check, Kit, NotRunError
@@ -28,10 +29,12 @@ _DTYPES = ("float32", "float64", "int64", "bool")
 
 
 def built_in() -> list[Primitive]:
-    """Every primitive that the modules of ``graphdiff.ops`` define, sorted by name."""
+    """Every primitive that the modules of ``graphdiff.ops`` define, sorted by name, but for those that
+    several processes compute together: a backend need not work in more than one."""
     modules = [importlib.import_module(m.name) for m in pkgutil.iter_modules(ops.__path__, "graphdiff.ops.")]
     found = {id(v): v for m in modules for v in vars(m).values() if isinstance(v, Primitive)}
-    return sorted(found.values(), key=lambda p: p.name)
+    alone = (p for p in found.values() if not isinstance(p, Collective))
+    return sorted(alone, key=lambda p: p.name)
 
 
 def results(case: Case) -> list[Array]:

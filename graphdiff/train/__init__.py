@@ -8,6 +8,7 @@ from graphdiff.train.dataset import Dataset
 from graphdiff.train.draws import Draws
 from graphdiff.train.history import Epoch, History, Metrics
 from graphdiff.train.optimizer import Common, Optimizer, State
+from graphdiff.train.parallel import synchronise
 from graphdiff.train.range_test import RangeTest, range_test
 from graphdiff.train.scaler import LossScaler
 from graphdiff.train.schedule import Schedule, check_schedule
@@ -65,4 +66,5 @@ __all__ = [
     "range_test",
     "replace_head",
     "search",
+    "synchronise",
 ]

@@ -15,18 +15,21 @@ import numpy as np
 
 from graphdiff import random
 from graphdiff.backend import backend as on_backend
+from graphdiff.backend import get_backend
 from graphdiff.errors import ArgumentError, StateError
 from graphdiff.interop.state_files import load_state, save_state, write_whole
 from graphdiff.matching import weights
 from graphdiff.module import Module
 from graphdiff.plugins import Registry
 from graphdiff.plugins.choices import made, value_of
+from graphdiff.processes import restarts as started_anew
 from graphdiff.tensor import Tensor
 from graphdiff.train.callbacks import EarlyStopping
 from graphdiff.train.checkpoint import INDEX, Checkpoints
 from graphdiff.train.data import Arrays
 from graphdiff.train.dataset import Dataset
 from graphdiff.train.history import History
+from graphdiff.train.parallel import meet, synchronise
 from graphdiff.train.selection import random_restarts
 from graphdiff.train.splits import hold_out
 from graphdiff.train.trainer import Trainer
@@ -67,6 +70,7 @@ def command(
     backend: str,
     device: str | None,
     mode: str,
+    synchronised: bool,
     out: Path | None,
     resume: bool,
     checkpoint_every: int | None,
@@ -74,12 +78,18 @@ def command(
 ) -> None:
     """Train, measure on the test part, and write weights, history and curves to a folder.
 
+    Started several times by a launcher, all train one model together, and the first speaks and writes.
+
     Raises:
         GraphdiffError: choices that do not exist or do not go together.
     """
     if resume and restarts > 1:
         raise ArgumentError("restarts keep no checkpoints", fix="leave --resume or --restarts out")
-    out = _folder(out, resume)
+    options = {"device": device} if device else {}
+    home = get_backend(backend, **options)
+    out = _folder(out, resume or started_anew() > 0)
+    if home.processes.size > 1:
+        meet(home)  # before one of them makes the folder
     random.seed(seed)
     build = Registry("models")[model]
     dataset = _prepared(data, folder, build, image_size, seed)
@@ -88,7 +98,6 @@ def command(
     test, held = _changed(dataset.test, standardize), held and _changed(held, standardize)
     images = dataset.train.inputs.ndim == 4
     transform = _transform([*_augmentation(augment, images), *standardize])
-    options = {"device": device} if device else {}
 
     def make() -> Trainer:
         net: Module = made("models", model, given=model_options, **_facts(dataset))
@@ -96,6 +105,8 @@ def command(
             _take_weights(net, load_state(weights_file))
         if freeze_pattern:
             freeze(net, list(freeze_pattern))
+        if synchronised:
+            synchronise(net)
         chosen = made("optimizers", optimizer, lr, given=optimizer_options)
         penalty = partial(_penalty, l1=l1, l2=l2) if l1 or l2 else None
         return Trainer(net, _with_auxiliary(_loss(loss)), chosen, penalty=penalty, mode=mode)
@@ -114,7 +125,7 @@ def command(
     with on_backend(backend, **options) if backend != "numpy" or device else nullcontext():
         if restarts > 1:
             found = random_restarts(make, train, restarts=restarts, seed=seed, **fit)
-            for k, final in enumerate(found.losses):
+            for k, final in enumerate(found.losses if home.processes.first else ()):
                 say(f"restart {k + 1}: training loss {final:.4f}")
             trainer, history = found.trainer, found.histories[found.kept]
         else:
@@ -122,6 +133,8 @@ def command(
             kept = Checkpoints(out, every=checkpoint_every)
             history = trainer.fit(train, seed=seed, checkpoints=kept, resume=resume, **fit)
         measured = trainer.evaluate(test)
+    if not home.processes.first:
+        return
     say(history.table())
     if history.stopped:
         say(f"stopped: {history.stopped}")

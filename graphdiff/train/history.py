@@ -136,13 +136,13 @@ class Means:
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
         self.sums = [0.0] * len(self.names)
-        self.seen = 0
+        self.seen = 0.0
 
-    def add(self, values: Iterable[float], examples: int) -> None:
+    def add(self, values: Iterable[float], examples: float) -> None:
         """Take in the means over so many examples."""
         self.sums = [total + float(v) * examples for total, v in zip(self.sums, values, strict=True)]
         self.seen += examples
 
     def metrics(self) -> Metrics:
         """The means so far; zeros before any."""
-        return Metrics(zip(self.names, (s / max(1, self.seen) for s in self.sums), strict=True))
+        return Metrics(zip(self.names, (s / (self.seen or 1) for s in self.sums), strict=True))

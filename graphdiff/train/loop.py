@@ -15,14 +15,15 @@ from graphdiff.cell import Cell
 from graphdiff.diagnose import diagnose
 from graphdiff.errors import ArgumentError, NonFiniteError, StateError
 from graphdiff.leaf import tensor
+from graphdiff.processes import restarts
 from graphdiff.tensor import Tensor
 from graphdiff.train.bar import Bar
 from graphdiff.train.callbacks import Callback
 from graphdiff.train.checkpoint import Checkpoints
-from graphdiff.train.data import Arrays
 from graphdiff.train.history import Epoch, History, Means
 from graphdiff.train.identity import check_same, identity
-from graphdiff.train.sources import as_batches, is_pair, prefetch
+from graphdiff.train.parallel import agree
+from graphdiff.train.sources import Share, is_pair, prefetch, shares
 from graphdiff.train.trainer import in_one
 
 if TYPE_CHECKING:
@@ -67,14 +68,16 @@ class Loop:
         self.history = History()
         self.epoch, self.done = 1, 0  # the epoch under way, and its steps that are done
         self.means = Means(("loss", *trainer.metrics))
+        self.processes = trainer.processes
         device = trainer.trained()[0].backend.device
         self.fetch_every = settings.fetch_every or (1 if device == "cpu" else _FETCH_ELSEWHERE)
-        self._pending: list[tuple[Arrays, Tensor]] = []
+        self._pending: list[tuple[Share, Tensor]] = []
         self._before: list[tuple[Cell, Any]] = []
 
     def run(self, *, resume: bool, progress: bool) -> History:
         """Train to the end of the last epoch, or until a callback stops it."""
         callbacks, kept = self.settings.callbacks, self.settings.checkpoints
+        resume = resume or (restarts() > 0 and kept is not None)
         if resume and kept is None:
             raise ArgumentError("nothing to resume from", fix="give checkpoints=Checkpoints(folder)")
         if kept is not None and kept.there and not resume:
@@ -86,7 +89,9 @@ class Loop:
             callback.start(self.trainer)
         if kept is not None and kept.there:
             self._restore(*kept.read())
-        with Bar(progress, self.settings.epochs, self._steps()) as bar:
+        if self.processes.size > 1:
+            agree(self.trainer.cells())
+        with Bar(progress and self.processes.first, self.settings.epochs, self._steps()) as bar:
             bar.skip(len(self.history.losses))
             while self.epoch <= self.settings.epochs and not self.trainer.stopped:
                 self._pass(bar)
@@ -101,10 +106,16 @@ class Loop:
             return math.ceil(len(self.train[0]) / max(1, self.settings.batch_size))
         return len(self.train) if hasattr(self.train, "__len__") else None
 
-    def _batches(self) -> Iterator[Arrays]:
+    def _batches(self) -> Iterator[Share]:
         s = self.settings
-        made = as_batches(
-            self.train, s.batch_size, shuffle=True, transform=s.transform, seed=s.seed, epoch=self.epoch
+        made = shares(
+            self.train,
+            s.batch_size,
+            self.processes,
+            shuffle=True,
+            transform=s.transform,
+            seed=s.seed,
+            epoch=self.epoch,
         )
         ready = is_pair(self.train) and s.transform is None
         return itertools.islice(made if ready else prefetch(made), self.done, None)
@@ -115,9 +126,9 @@ class Loop:
         self.trainer.model.train()
         if self.settings.schedule_by == "epoch" and not self.done:
             self._schedule(self.epoch - 1, self._watched())
-        for batch in self._batches():
-            self._take(batch)
-            bar.advance(self.epoch, self.means, self.trainer.optimizer.lr, len(batch.labels))
+        for share in self._batches():
+            self._take(share)
+            bar.advance(self.epoch, self.means, self.trainer.optimizer.lr, share.examples)
             if kept and kept.every and len(self.history.rates) % kept.every == 0:
                 self._fetch()
                 self._keep(kept)
@@ -146,20 +157,25 @@ class Loop:
 
     # Steps, and what is fetched of them
 
-    def _take(self, batch: Arrays) -> None:
+    def _take(self, share: Share) -> None:
         if not self._pending:
             # Held, the old arrays stay as they are; torch then copies what it would write over.
             self._before = [(cell, cell.data) for cell in self.trainer.cells()]
         if self.settings.schedule_by == "step":
             self._schedule(len(self.history.rates), None if self.done else self._watched())
-        values = self.trainer.step(tensor(batch.inputs), tensor(batch.labels))
-        self._pending.append((batch, values))
+        self._pending.append((share, self._step(share)))
         self.history.rates.append(self.trainer.optimizer.lr)
         self.done += 1
         if len(self._pending) >= self.fetch_every:
             self._fetch()
         for callback in self.settings.callbacks:
             callback.step(self.trainer, len(self.history.rates))
+
+    def _step(self, share: Share) -> Tensor:
+        inputs, labels = map(tensor, share.batch)
+        if self.processes.size == 1:
+            return self.trainer.step(inputs, labels)
+        return self.trainer.step(inputs, labels, tensor(share.weight, "float32"))
 
     def _fetch(self) -> None:
         """Take in the values of the pending steps.
@@ -173,18 +189,18 @@ class Loop:
         bad = np.flatnonzero(~np.isfinite(values[:, :2]).all(axis=1))
         if bad.size and not self.settings.keep_going:
             self._fail(int(bad[0]), *values[bad[0], :2].tolist())
-        for (batch, _), (_, norm, *measured) in zip(self._pending, values.tolist(), strict=True):
+        for (share, _), (_, norm, *measured) in zip(self._pending, values.tolist(), strict=True):
             self.history.losses.append(measured[0])
             self.history.gradient_norms.append(norm)
-            self.means.add(measured, len(batch.labels))
+            self.means.add(measured, share.examples)
         self._pending = []
 
     def _fail(self, bad: int, objective: float, norm: float) -> None:
         """Go back to before the bad step, and say where it went wrong."""
         self._put_back()
-        for batch, _ in self._pending[:bad]:
-            self.trainer.step(tensor(batch.inputs), tensor(batch.labels))
-        batch = self._pending[bad][0]
+        for share, _ in self._pending[:bad]:
+            self._step(share)
+        batch = self._pending[bad][0].batch
         inputs, labels = tensor(batch.inputs, name="inputs"), tensor(batch.labels, name="labels")
         report = diagnose(self.trainer, inputs, labels)
         step = len(self.history.losses) + bad + 1
@@ -234,7 +250,8 @@ class Loop:
             "callbacks": remembered,
             "history": self.history.as_dict(),
         }
-        kept.write(len(self.history.rates), arrays, facts)
+        if self.processes.first:
+            kept.write(len(self.history.rates), arrays, facts)
 
     def _restore(self, arrays: dict[str, Any], facts: dict[str, Any]) -> None:
         check_same(facts["settings"], self._identity())

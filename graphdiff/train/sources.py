@@ -6,16 +6,30 @@ import contextvars
 import queue
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from graphdiff.errors import ArgumentError
+from graphdiff.processes import ALONE, Processes
 from graphdiff.train.data import Array, Arrays, batches, paired
 from graphdiff.train.transform import Transform
 
 T = TypeVar("T")
 _END = object()
+
+
+class Share(NamedTuple):
+    """What one process takes of a batch that several take together.
+
+    Attributes:
+        examples: how many there are in the whole batch.
+        weight: what a mean over the share counts in the mean over the batch; all processes' sum to 1.
+    """
+
+    batch: Arrays
+    examples: int
+    weight: float
 
 
 def as_batches(
@@ -47,6 +61,35 @@ def as_batches(
         ArgumentError: no examples, a size below 1, or a source that is none of these.
         ShapeError: inputs and labels of unequal number.
     """
+    found = shares(
+        source,
+        size,
+        ALONE,
+        shuffle=shuffle,
+        drop_last=drop_last,
+        transform=transform,
+        seed=seed,
+        epoch=epoch,
+    )
+    for share in found:
+        yield share.batch
+
+
+def shares(
+    source: Any,
+    size: int,
+    processes: Processes,
+    *,
+    shuffle: bool = False,
+    drop_last: bool = False,
+    transform: Transform | None = None,
+    seed: int = 0,
+    epoch: int = 0,
+) -> Iterator[Share]:
+    """This process's shares of the batches that :func:`as_batches` gives; only they are transformed.
+
+    All processes must see the same batches: a loader that shuffles needs the same seed in each.
+    """
     if is_pair(source):
         made = _cut(source, size, np.random.default_rng((seed, epoch)) if shuffle else None)
     else:
@@ -56,10 +99,12 @@ def as_batches(
         if drop_last and len(indices) < smallest:
             return
         smallest = smallest or len(indices)
+        part, weight = processes.share(len(indices))
+        own = Arrays(batch.inputs[part], batch.labels[part])
         if transform is not None:
-            inputs = transform(batch.inputs, seed=seed, epoch=epoch, indices=indices)
-            batch = Arrays(inputs, batch.labels)
-        yield batch
+            inputs = transform(own.inputs, seed=seed, epoch=epoch, indices=indices[part])
+            own = Arrays(inputs, own.labels)
+        yield Share(own, len(indices), weight)
 
 
 def is_pair(source: Any) -> bool:

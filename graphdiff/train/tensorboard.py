@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class TensorBoard(Callback):
-    """Writes loss, metrics and learning rate of every epoch as event files, through tensorboardX.
+    """Writes loss, metrics and learning rate of every epoch as event files, through tensorboardX; of several
+    processes the first one does.
 
     Args:
         folder: where the event files go; ``tensorboard --logdir FOLDER`` shows them.
@@ -34,13 +35,16 @@ class TensorBoard(Callback):
         self._writer: Any = None
 
     def start(self, trainer: Trainer) -> None:
-        self._writer = self._open()
+        self._writer = self._open() if trainer.processes.first else None
 
     def epoch(self, trainer: Trainer, epoch: Epoch) -> None:
+        if self._writer is None:
+            return
         for part, metrics in (("train", epoch.train), ("validation", epoch.validation)):
             for name, value in (metrics or {}).items():
                 self._writer.add_scalar(f"{name}/{part}", value, epoch.number)
         self._writer.add_scalar("learning_rate", epoch.rate, epoch.number)
 
     def end(self, trainer: Trainer) -> None:
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphdiff import context, ops
+from graphdiff.backend import Backend, current_backend
 from graphdiff.compile import compile
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.leaf import tensor
 from graphdiff.module import Module, Parameter
+from graphdiff.processes import Processes, launched
 from graphdiff.tensor import Tensor
+from graphdiff.train.gradients import gradients_of
 from graphdiff.train.history import History, Means, Metrics
 from graphdiff.train.optimizer import Optimizer
-from graphdiff.train.sources import as_batches
+from graphdiff.train.parallel import reduced, together
+from graphdiff.train.sources import shares
 
 if TYPE_CHECKING:
     from graphdiff.train.callbacks import Callback
@@ -158,21 +162,49 @@ class Trainer:
             transform: changes the inputs of each batch, such as standardising what was so in training.
         """
         means = Means(("loss", *self.metrics))
+        processes = self.processes
         with evaluating(self.model):
-            for batch in as_batches(data, batch_size, transform=transform):
+            for batch, examples, weight in shares(data, batch_size, processes, transform=transform):
                 values = self._measure(tensor(batch.inputs), tensor(batch.labels))
-                means.add(values.numpy(), len(batch.labels))
+                means.add(values.numpy(), weight * examples)
+        if processes.size > 1:
+            together(means, self._home)
         return means.metrics()
+
+    @property
+    def processes(self) -> Processes:
+        """The processes that train together, each of which holds the model.
+
+        Raises:
+            ArgumentError: several were started, and the model's backend works in one.
+        """
+        found = self._home.processes
+        if found.size == 1 < launched():
+            raise ArgumentError(
+                f"{launched()} processes were started, and the backend {self._home.name!r} trains "
+                "in one: each would do the same work",
+                fix='use the torch backend: gd.backend("torch"), on the command line --backend torch',
+            )
+        return found
+
+    @property
+    def _home(self) -> Backend:
+        return next((cell.backend for _, cell in self.model.named_cells()), current_backend())
 
     # One step
 
-    def step(self, inputs: Tensor, labels: Tensor) -> Tensor:
+    def step(self, inputs: Tensor, labels: Tensor, share: Tensor | None = None) -> Tensor:
         """One compiled step.
 
+        Args:
+            share: where several processes train together, what a mean over these examples counts in the
+                mean over those of all: a scalar of float32.
+
         Returns:
-            A vector: what was descended, the norm of its gradient, the loss, and each metric.
+            A vector: what was descended, the norm of its gradient, the loss, and each metric, over the
+            examples of all processes.
         """
-        found: Tensor = self._step(inputs, labels)
+        found: Tensor = self._step(inputs, labels) if share is None else self._step(inputs, labels, share)
         return found
 
     def objective(self, inputs: Tensor, labels: Tensor) -> Tensor:
@@ -195,16 +227,22 @@ class Trainer:
         own = [cell for _, cell in self.model.named_cells()]
         return own + [cell for cells in self.optimizer.state.values() for cell in cells.values()]
 
-    def _update(self, inputs: Tensor, labels: Tensor) -> Tensor:
+    def _update(self, inputs: Tensor, labels: Tensor, share: Tensor | None = None) -> Tensor:
         values = self._values(inputs, labels)
         objective = self._descended(values[0])
-        wanted = self.trained()
-        record = objective.backward(wrt=wanted)
+        part = objective if share is None else objective * ops.cast(share, objective.dtype)
+        gradients = gradients_of(self.model, part.backward(wrt=self.trained()))
+        if share is not None:
+            gradients = reduced(gradients)
         with context.no_grad(), context.scope("measures"):
-            squares = [ops.sum(ops.square(ops.cast(record[p], "float32"))) for p in wanted]
+            squares = [ops.sum(ops.square(ops.cast(g, "float32"))) for g in gradients.values()]
             norm = ops.sqrt(ops.accumulate(*squares))
-        self.optimizer.step(self.model, record)
-        return _vector([objective, norm, *values])
+        self.optimizer.step(self.model, gradients)
+        measured = _vector([objective, norm, *values])
+        if share is None:
+            return measured
+        with context.no_grad(), context.scope("measures"):
+            return ops.all_reduce(measured * share)
 
     def _descended(self, loss: Tensor) -> Tensor:
         return loss if self.penalty is None else loss + self.penalty(self.model)

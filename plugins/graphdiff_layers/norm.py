@@ -68,6 +68,8 @@ class BatchNorm2d(gd.Module):
             n − 1, as in torch.
 
     Attributes:
+        synchronised: whether the statistics are those of all processes' batches together, where several
+            train together (:func:`graphdiff.train.synchronise`); ``False`` at first.
         weight, bias: (C,), at first 1 and 0.
         running_mean, running_var: (C,); num_batches_tracked: ().
 
@@ -82,6 +84,7 @@ class BatchNorm2d(gd.Module):
     ) -> None:
         self.eps = eps
         self.momentum = momentum
+        self.synchronised = False
         self.weight = gd.Parameter(np.ones(channels), dtype)
         self.bias = gd.Parameter(np.zeros(channels), dtype)
         self.running_mean = gd.Cell(np.zeros(channels), dtype)
@@ -114,15 +117,32 @@ class BatchNorm2d(gd.Module):
         if not self.training:
             scale = self.weight / gd.sqrt(self.running_var + self.eps)
             return x * _per_channel(scale) + _per_channel(self.bias - self.running_mean * scale)
-        self._track(x)
-        return batch_norm(x, self.weight, self.bias, eps=self.eps)
-
-    def _track(self, x: gd.Tensor) -> None:
+        if self.synchronised and x.backend.processes.size > 1:
+            return self._scaled_together(x)
         count = x.size // self.weight.size
         with gd.no_grad():
-            keep, share = 1 - self.momentum, self.momentum
             mean = gd.reshape(gd.mean(x, _AXES, keepdims=True), (-1,))
             variance = gd.reshape(gd.var(x, _AXES, keepdims=True), (-1,)) * (count / (count - 1))
+        self._track(mean, variance)
+        return batch_norm(x, self.weight, self.bias, eps=self.eps)
+
+    def _scaled_together(self, x: gd.Tensor) -> gd.Tensor:
+        """By the statistics of all processes, which may have batches of unequal size."""
+        wide = gd.cast(x, "float32") if x.dtype.itemsize < 4 else x
+        counted = gd.full((1,), x.size // self.weight.size, dtype=wide.dtype)
+        sums = gd.all_reduce(gd.concatenate([gd.sum(wide, _AXES), counted]))
+        count = sums[-1:]
+        mean = sums[:-1] / count
+        centred = wide - _per_channel(mean)
+        variance = gd.all_reduce(gd.sum(gd.square(centred), _AXES)) / count
+        with gd.no_grad():
+            self._track(mean, variance * (count / (count - 1)))
+        scale = self.weight / gd.sqrt(variance + self.eps)
+        return centred * _per_channel(scale) + _per_channel(self.bias)
+
+    def _track(self, mean: gd.Tensor, variance: gd.Tensor) -> None:
+        with gd.no_grad():
+            keep, share = 1 - self.momentum, self.momentum
             self.running_mean.assign(self.running_mean * keep + mean * share)
             self.running_var.assign(self.running_var * keep + variance * share)
             self.num_batches_tracked.assign(self.num_batches_tracked + 1)

@@ -9,6 +9,11 @@ from ops.references import NUMPY, TORCH
 import graphdiff as gd
 
 
+@example("all_reduce")
+def _alone(s):
+    return [s.distinct(s.shape())], gd.all_reduce, lambda x: x, lambda x: x
+
+
 def _reduction(name, **shape):
     @example(name)
     def draw(s):

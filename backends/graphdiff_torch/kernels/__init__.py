@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphdiff.kernels import Kernels, shared_kernels
 from graphdiff_torch.devices import Settings
+from graphdiff_torch.kernels.collective import COLLECTIVES
 from graphdiff_torch.kernels.convolution import CONVOLUTIONS
 from graphdiff_torch.kernels.elementwise import ELEMENTWISE, NAMESPACE
 from graphdiff_torch.kernels.indexing import INDEXING
@@ -44,6 +45,7 @@ def kernels() -> Kernels:
         POOLING,
         NORMALIZATION,
         RANDOM,
+        COLLECTIVES,
     ):
         table |= own
     return table

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from graphdiff.compile.executable import Executable
 from graphdiff.compile.program import Program
+from graphdiff.errors import BackendError
+from graphdiff.ops.collective import Collective
 from graphdiff_torch.lowering.aten import Aten
 from graphdiff_torch.lowering.choice import Choice
 from graphdiff_torch.lowering.cuda_graphs import CudaGraphs
@@ -27,13 +29,17 @@ def lower(program: Program, backend: TorchBackend, mode: str) -> Executable:
     Raises:
         BackendError: a mode for which something is missing here.
     """
+    together = any(isinstance(node.primitive, Collective) for node in program.nodes)
+    if mode == "inductor" and together:
+        raise BackendError("torch's compiler does not take sums over processes", fix='use mode="aten"')
     if mode == "inductor":
         return Inductor(program, backend, layouts(program, by_size=False)[-1])
+    # Processes that compute together must not choose for themselves whether to record.
     tried = layouts(program, by_size=backend.device == "cpu")
     found: dict[str, Executable] = {}
     for layout in tried:
         if mode != "cudagraphs":
             found[f"aten, {layout}"] = Aten(program, backend, layout)
-        if mode == "cudagraphs" or (mode == "auto" and backend.device.startswith("cuda")):
+        if mode == "cudagraphs" or (mode == "auto" and backend.device.startswith("cuda") and not together):
             found[f"cudagraphs, {layout}"] = CudaGraphs(program, backend, layout)
     return Choice(found, backend.wait) if len(found) > 1 else next(iter(found.values()))

@@ -28,6 +28,7 @@ from graphdiff_torch.lowering.fused import CHANNELS_FIRST, CHANNELS_LAST, FUSED,
 from graphdiff_torch.lowering.layout import Layout, with_conversions
 from graphdiff_torch.lowering.matching import replaced
 from graphdiff_torch.lowering.memory import ELEMENTWISE, OTHERS, Memory
+from graphdiff_torch.lowering.overlap import AWAITED, PARTS, overlapped
 from graphdiff_torch.lowering.patterns import JOINTS, RULES, max_pools_by_index, relus_by_result
 from graphdiff_torch.lowering.state import State
 from graphdiff_torch.lowering.updates import Group, with_updates
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 Array = Any
 # Calls that may hand back their operand.
-_HANDING_ON = {"einsum", CHANNELS_FIRST.name, CHANNELS_LAST.name}
+_HANDING_ON = {"einsum", AWAITED.name, CHANNELS_FIRST.name, CHANNELS_LAST.name}
 
 
 class Aten:
@@ -48,9 +49,9 @@ class Aten:
     """
 
     def __init__(self, program: Program, backend: TorchBackend, layout: Layout) -> None:
-        table = {**backend.untouched, **FUSED, **STATISTICS}
+        table = {**backend.untouched, **FUSED, **STATISTICS, **PARTS}
         program, groups = with_updates(program, _roots(program, table))
-        program = with_conversions(fused(program, table), layout)
+        program = with_conversions(overlapped(fused(program, table)), layout)
         # A velocity lies in memory as its parameter does: one call walks through both.
         overwritten = {i: layout.of(u.operands[1]) for g in groups for u in g.updates for i in u.overwritten}
         place = {i: k for k, i in enumerate(program.inputs)}

@@ -16,7 +16,7 @@ import torch
 
 from graphdiff.compile.program import Program
 from graphdiff.graph import Node, TensorSpec
-from graphdiff_torch.lowering.fused import CHANNELS_FIRST, CHANNELS_LAST
+from graphdiff_torch.lowering.fused import CHANNELS_FIRST, CHANNELS_LAST, SGD, VELOCITY
 
 _Specs = Mapping[int, TensorSpec]
 
@@ -67,7 +67,8 @@ def _has_large_filter(node: Node, specs: _Specs) -> bool | None:
 
 
 def with_conversions(program: Program, layout: Layout) -> Program:
-    """The program with every operand brought to the order in which its node computes, each once."""
+    """The program with every operand brought to the order in which its node computes, each once; an update
+    in place brings its gradient to its parameter's order itself."""
     if not layout.by_size:
         return program
     specs = {node.id: node.spec for node in program.nodes}
@@ -76,6 +77,9 @@ def with_conversions(program: Program, layout: Layout) -> Program:
     fresh = iter(range(1 + max([*specs, *program.inputs]), 1 << 62))
     nodes: list[Node] = []
     for node in program.nodes:
+        if node.primitive in (SGD, VELOCITY):
+            nodes.append(node)
+            continue
         images = [i for i in node.inputs if len(specs[i].shape) == 4]
         large = _has_large_filter(node, specs)
         in_last = not large if large is not None else any(i in last for i in images)

@@ -8,6 +8,7 @@ from graphdiff.backend import Backend
 from graphdiff.compile.program import Program
 from graphdiff.graph import Node
 from graphdiff.leaf import leaf
+from graphdiff.ops.collective import Collective
 from graphdiff.tensor import Tensor
 
 _LARGE = 1 << 12  # elements; a larger result is only kept if it is no larger than its operands
@@ -18,6 +19,8 @@ def fold_constants(program: Program, backend: Backend) -> Program:
     constants: dict[int, Tensor] = dict(program.constants)
 
     def rewrite(node: Node) -> Node | int:
+        if isinstance(node.primitive, Collective):
+            return node
         kernel = backend.kernel(node.primitive) if node.primitive and node.inputs else None
         if kernel is None or any(i not in constants for i in node.inputs):
             return node

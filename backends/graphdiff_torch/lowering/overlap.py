@@ -1,0 +1,65 @@
+"""Sums over processes while the program goes on: each begins as soon as its operand is known, and is waited
+for where its result is first needed. So the gradients of the last layers travel while those of the first
+are worked out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from graphdiff.compile.program import Program
+from graphdiff.graph import Node
+from graphdiff.kernels import Kernels
+from graphdiff.ops.collective import Collective
+from graphdiff_torch.kernels.collective import awaited, begun
+from graphdiff_torch.lowering.fused import fused
+
+BEGUN, AWAITED = fused("all_reduce_begun"), fused("all_reduce_awaited")
+PARTS: Kernels = {BEGUN.name: begun, AWAITED.name: awaited}
+_LEADING = {"reshape", "concatenate"}  # what puts gradients into a bucket
+
+
+def overlapped(program: Program) -> Program:
+    """The program with its sums over processes begun early and waited for late.
+
+    The order depends on the program alone, so it is the same in every process.
+    """
+    if not any(isinstance(node.primitive, Collective) for node in program.nodes):
+        return program
+    return _in_two_parts(_early(program))
+
+
+def _early(program: Program) -> Program:
+    """Collectives, and what leads to nothing else, right after the last operand."""
+    early = _leading(program)
+    place: dict[int, int] = {}
+    for k, node in enumerate(program.nodes):
+        operands = (place[i] for i in node.inputs if i in place)
+        place[node.id] = max(operands, default=0) if node.id in early else k
+    ordered = sorted(program.nodes, key=lambda node: (place[node.id], node.id in early))
+    return replace(program, nodes=tuple(ordered))
+
+
+def _leading(program: Program) -> set[int]:
+    found: set[int] = set()
+    elsewhere = set(program.outputs)
+    for node in reversed(program.nodes):
+        leads = node.primitive is not None and node.primitive.name in _LEADING and node.id not in elsewhere
+        if isinstance(node.primitive, Collective) or leads:
+            found.add(node.id)
+        else:
+            elsewhere |= {*node.inputs}
+    return found
+
+
+def _in_two_parts(program: Program) -> Program:
+    fresh = iter(range(1 + max([*(n.id for n in program.nodes), *program.inputs]), 1 << 62))
+    pending: dict[int, Node] = {}
+    nodes: list[Node] = []
+    for node in program.nodes:
+        nodes += [pending.pop(i) for i in dict.fromkeys(node.inputs) if i in pending]
+        if isinstance(node.primitive, Collective):
+            start = replace(node, id=next(fresh), primitive=BEGUN)
+            pending[node.id] = replace(node, primitive=AWAITED, inputs=(start.id,))
+            node = start
+        nodes.append(node)
+    return replace(program, nodes=(*nodes, *pending.values()))
