@@ -88,7 +88,7 @@ def _ready(source: Any) -> Iterator[tuple[Array, Arrays]]:
             fix="make the data arrays: np.asarray(inputs), np.asarray(labels)",
         )
     seen = 0
-    for part in _alive(parts):
+    for part in _alive(parts, getattr(source, "num_workers", 0)):
         batch = _batch(part)
         yield np.arange(seen, seen + len(batch.inputs)), batch
         seen += len(batch.inputs)
@@ -104,7 +104,7 @@ def _has_arrays(parts: Any) -> bool:
     return any(hasattr(p, "shape") or (isinstance(p, (tuple, list)) and _has_arrays(p)) for p in parts)
 
 
-def _alive(parts: Iterator[T]) -> Iterator[T]:
+def _alive(parts: Iterator[T], workers: int) -> Iterator[T]:
     """The batches, as long as those who make them live.
 
     Raises:
@@ -112,11 +112,13 @@ def _alive(parts: Iterator[T]) -> Iterator[T]:
     """
     try:
         yield from parts
-    except RuntimeError as problem:
-        if "DataLoader worker" not in str(problem):
+    except (RuntimeError, EOFError, ConnectionError) as problem:
+        own = "Caught" in str(problem)  # of the data set, which torch raises again as it was
+        told = "exited unexpectedly" in str(problem) or not isinstance(problem, RuntimeError)
+        if own or not told or not workers:
             raise
         raise DataError(
-            f"a process that makes batches ended: {problem}",
+            f"a process that makes batches ended: {problem!r}",
             fix="look for what killed it, such as too little memory, or load with num_workers=0",
         ) from problem
 
