@@ -82,8 +82,9 @@ def test_pictures_and_pages_hold_no_element_more(style, name, tmp_path, monkeypa
     hostile, plain = _drawn(name, style=style), _drawn("plain", style=style)
     tree = ElementTree.fromstring(hostile.svg)
     kinds = {element.tag.rpartition("}")[2] for element in tree.iter()}
-    assert kinds <= {"svg", "g", "title", "text", "path", "polygon", "polyline", "ellipse", "a", "defs",
-                     "linearGradient", "stop", "rect", "line", "circle", "style", "tspan", "clipPath", "metadata"}  # fmt: skip
+    assert kinds <= {"svg", "g", "title", "text", "path", "polygon", "polyline", "ellipse", "a",
+                     "defs", "linearGradient", "stop", "rect", "line", "circle", "style", "tspan",
+                     "clipPath", "metadata"}  # fmt: skip
     attributes = {key for element in tree.iter() for key in element.attrib}
     assert not [key for key in attributes if key.rpartition("}")[2].lower().startswith("on")]
     page = hostile.save(tmp_path / "x.html").read_text(encoding="utf-8")

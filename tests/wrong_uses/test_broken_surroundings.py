@@ -1,11 +1,12 @@
-"""A machine that does not do its part: no room on the disk, no right to write, a worker that is killed, a file
-that changes while it is read. Each ends in graphdiff's own error, and the old file is as it was."""
+"""A machine that does not do its part: no room on the disk, no right to write, a worker that is killed, a
+file that changes while it is read. Each ends in graphdiff's own error, and the old file is as it was."""
 
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def test_a_full_disk_leaves_the_old_file(name, kind, write, tmp_path):
 ])  # fmt: skip
 def test_a_place_that_cannot_be_written_to(write):
     with pytest.raises(GraphdiffError, match="cannot be") as caught:
-        write(__import__("pathlib").Path("/proc/self"))
+        write(Path("/proc/self"))
     assert caught.value.fix
 
 
@@ -102,7 +103,8 @@ def test_a_trainer_is_as_it_was_after_a_checkpoint_it_cannot_take(tmp_path):
 def test_an_error_under_the_command_names_no_line_of_the_command(tmp_path):
     script = textwrap.dedent("""
         import sys
-        sys.argv = ["graphdiff", "train", "mlp", "--data", "digits", "--augment", "Cutout:size=-1", "--out", sys.argv[1]]
+        options = ["--data", "digits", "--augment", "Cutout:size=-1", "--out", sys.argv[1]]
+        sys.argv = ["graphdiff", "train", "mlp", *options]
         from graphdiff.cli import main
         main()
     """)
