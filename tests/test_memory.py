@@ -64,7 +64,7 @@ def grown(make, steps, every):
 @pytest.mark.parametrize("steps", [200, pytest.param(10_000, marks=pytest.mark.campaign)])
 def test_training_steps_do_not_grow(make, steps):
     bytes_, objects = grown(make, steps, every=40 if steps < 1000 else 100)
-    # A leak of one object in each step would be 100 objects, or 5,000; of an array, which no collector sees, a
+    # A leak of one object in each step would be 100 objects, or 5,000; of an array, which is not counted, a
     # few hundred bytes in each. What was drawn leaves a few thousand bytes of caches, however many the steps.
     assert objects < steps // 8, (bytes_, objects)
     assert bytes_ < 100 * steps, (bytes_, objects)
