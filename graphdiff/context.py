@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import ReferenceType, ref
 
 from graphdiff.dtypes import DType
+from graphdiff.errors import ArgumentError
 from graphdiff.graph import Role
 from graphdiff.source import Source
 
@@ -109,6 +110,8 @@ def scope(name: str, layer: Module | None = None) -> Iterator[None]:
 
     ``layer`` is a module at work there that labels itself in pictures.
     """
+    if not isinstance(name, str):
+        raise ArgumentError(f"scope({name!r}) has no name", fix="give a string")
     now = current()
     path = f"{now.scope}.{name}" if now.scope else name
     if layer is not None or isinstance(now.scope, Scope):

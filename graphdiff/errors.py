@@ -3,12 +3,14 @@
 Every class also derives from the built-in exception a Python programmer would expect, so that
 ``except ValueError`` around a shape mistake keeps working. A rule deep inside the engine raises with
 *what* went wrong and a *fix*; the engine adds the operation, its inputs and the user's source line
-on the way out (:meth:`GraphdiffError.locate`).
+on the way out (:meth:`GraphdiffError.locate`). Where nothing more is known, the line is the one that called.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from graphdiff import source as user
 
 if TYPE_CHECKING:
     from graphdiff.diagnose import Report
@@ -28,14 +30,16 @@ class GraphdiffError(Exception):
         self.fix = fix
         self.operation = ""
         self.inputs = ""
-        self.source = ""
+        self.source = user.describe(user.caller())
+        self._placed = False
         self.layer = ""
 
     def locate(self, operation: str = "", inputs: str = "", source: str = "", layer: str = "") -> None:
         """Fill in where the error arose; the innermost caller, which knows most, wins."""
         self.operation = self.operation or operation
         self.inputs = self.inputs or inputs
-        self.source = self.source or source
+        if source and not self._placed:
+            self.source, self._placed = source, True
         self.layer = self.layer or layer
 
     def __str__(self) -> str:

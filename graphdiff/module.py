@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from graphdiff.arguments import check_kind
 from graphdiff.cell import Cell
 from graphdiff.context import current, scope
-from graphdiff.errors import GraphdiffError, MutationError, ShapeError, StateError
+from graphdiff.errors import ArgumentError, GraphdiffError, MutationError, ShapeError, StateError
 from graphdiff.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -79,7 +80,9 @@ class Module:
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute; to be defined by the subclass."""
-        raise TypeError(f"{type(self).__name__} defines no forward()")
+        raise ArgumentError(
+            f"{type(self).__name__} defines no forward()", fix="write forward(self, x) in the class"
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -165,9 +168,15 @@ class Module:
         """Number of trained numbers."""
         return sum(p.size for p in self.parameters())
 
-    def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
-        """Path -> a copy of the value, for every parameter and every other cell."""
-        return {name: np.array(cell.numpy()) for name, cell in self.named_cells()}
+    def state_dict(self, *, optional: bool = True) -> dict[str, np.ndarray[Any, Any]]:
+        """Path -> a copy of the value, for every parameter and every other cell.
+
+        Args:
+            optional: with the cells that a state dict may lack (where dropout's random numbers stand), which
+                torch's ``load_state_dict`` does not know.
+        """
+        left_out = set() if optional else self._optional_names()
+        return {name: np.array(cell.numpy()) for name, cell in self.named_cells() if name not in left_out}
 
     def load_state_dict(self, state: Mapping[str, Any], *, strict: bool = True) -> None:
         """Take all values from a state dict; after an error, none of them.
@@ -178,6 +187,7 @@ class Module:
         Raises:
             StateError: names that are missing or unknown. ShapeError: values of another shape.
         """
+        check_kind("state", state, Mapping, "give what state_dict() or graphdiff.load_state() gave")
         own = dict(self.named_cells())
         needed = own.keys() - self._optional_names()
         missing, unknown = sorted(needed - state.keys()), sorted(state.keys() - own.keys())

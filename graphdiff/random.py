@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from graphdiff import ops
+from graphdiff.arguments import check_integers
 from graphdiff.cell import Cell
 from graphdiff.context import no_grad
 from graphdiff.errors import ArgumentError
@@ -83,8 +84,11 @@ def split(key: Any, n: int = 2) -> Tensor:
     """``n`` new keys, int64[n, 2]; row i is ``fold_in(key, i)``.
 
     Raises:
-        ShapeError, DTypeError: what is no key.
+        ShapeError, DTypeError: what is no key. ArgumentError: a negative number of keys.
     """
+    check_integers(n=n)
+    if n < 0:
+        raise located(ArgumentError(f"{n} keys", fix="give at least 0"), "random.split")
     return fold_in(key, ops.arange(n))
 
 

@@ -14,12 +14,14 @@ Source = tuple[CodeType, int]
 # The package and its built-in plugins; a user's graphdiffusion.py or graphdiff_experiments.py is outside.
 _INSIDE = frozenset(
     "graphdiff graphdiff_numpy graphdiff_torch graphdiff_layers graphdiff_losses graphdiff_optimizers "
-    "graphdiff_schedules graphdiff_models graphdiff_data".split()
+    "graphdiff_schedules graphdiff_models graphdiff_data graphdiff_transforms".split()
 )
 
 
 _COMMAND = "graphdiff.cli"  # beyond it there is no user's code
 _COMMAND_FILE = os.path.join(os.path.dirname(__file__), "cli.py")
+
+_CARRIERS = frozenset({"click", "concurrent", "contextlib", "threading"})  # they call, and are nobody's code
 
 _known: dict[str, bool] = {}  # module name -> whether it is one of them
 
@@ -36,7 +38,8 @@ def frame_outside(depth: int = 1) -> FrameType | None:
         name = frame.f_globals.get("__name__", "")
         inside = _known.get(name)
         if inside is None:
-            inside = _known[name] = name.partition(".")[0] in _INSIDE and name != _COMMAND
+            root = name.partition(".")[0]
+            inside = _known[name] = root in _CARRIERS or (root in _INSIDE and name != _COMMAND)
         if not inside:
             return frame
         frame = frame.f_back

@@ -13,6 +13,7 @@ from functools import wraps
 from typing import Any
 
 from graphdiff import context, ops
+from graphdiff.arguments import check_functions
 from graphdiff.autodiff.reverse import backward, detached, has_derivative
 from graphdiff.cell import Cell
 from graphdiff.leaf import LEAF, filled
@@ -38,6 +39,8 @@ def checkpoint(fn: Callable[..., Any]) -> Callable[..., Any]:
     Args:
         fn: returns a pytree of tensors.
     """
+
+    check_functions(fn=fn)
 
     @wraps(fn, updated=())
     def wrapped(*args: Any, **kwargs: Any) -> Any:

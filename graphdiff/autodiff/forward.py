@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphdiff import context, ops
+from graphdiff.arguments import check_functions
 from graphdiff.autodiff.functions import differentiable, released
 from graphdiff.autodiff.reverse import backward, contribution, fit, has_derivative, lost_at
 from graphdiff.autodiff.walk import ancestors
@@ -34,6 +35,7 @@ def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
         DTypeError: a primal that is not floating.
         GradientError: a result that depends on the primals through operations without a derivative alone.
     """
+    check_functions(fn=fn)
     leaves, rebuild = flatten(tuple(primals))
     directions, _ = flatten(tuple(tangents))
     if len(leaves) != len(directions):

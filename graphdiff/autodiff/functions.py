@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any
 
 from graphdiff import context, ops, source
+from graphdiff.arguments import check_functions, check_integers
 from graphdiff.autodiff import numbers
 from graphdiff.autodiff.reverse import backward, detached, fresh
 from graphdiff.autodiff.walk import ancestors
@@ -39,6 +40,8 @@ def value_and_grad(fn: Fn, argnums: Argnums = 0) -> Fn:
             numbers such as ``x.item()`` went into is a constant.)
         DTypeError: an argument or a result that is not floating.
     """
+
+    check_functions(fn=fn)
 
     @wraps(fn)
     def wrapped(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
@@ -75,6 +78,7 @@ def vjp(fn: Fn, *primals: Any) -> tuple[Any, Fn]:
     Raises:
         ArgumentError: a cotangent whose structure is not the value's.
     """
+    check_functions(fn=fn)
     with context.recording():
         leaves, rebuild = flatten(primals)
         xs = [differentiable(x) for x in leaves]
@@ -104,6 +108,7 @@ def jacobian(fn: Fn, argnums: Argnums = 0) -> Fn:
     Raises:
         GradientError: ``fn`` returns several tensors.
     """
+    check_functions(fn=fn)
 
     @wraps(fn)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -196,6 +201,7 @@ def _prepare(
     places."""
     chosen = (argnums,) if isinstance(argnums, int) else argnums
     for i in chosen:
+        check_integers(argnums=i)
         if not -len(args) <= i < len(args):
             raise ArgumentError(
                 f"argnums names argument {i} of a call with {len(args)} positional arguments",

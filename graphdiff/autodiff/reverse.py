@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 from graphdiff import context, ops, source
+from graphdiff.arguments import check_kind
 from graphdiff.autodiff.record import Backward, Edge, Swept
 from graphdiff.autodiff.walk import ancestors
 from graphdiff.errors import DTypeError, GradientError, GraphdiffError, ShapeError
@@ -59,6 +60,8 @@ class Request(NamedTuple):
         """The request, checked."""
         _check_output(output)
         wrt = (wrt,) if isinstance(wrt, Tensor) else wrt
+        for t in wrt or ():
+            check_kind("wrt", t, Tensor, "give tensors: wrt=[x, y]")
         wanted = None if wrt is None else tuple(map(present, wrt))
         for t in wanted or ():
             if not t.dtype.is_floating:

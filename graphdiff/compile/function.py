@@ -11,6 +11,7 @@ from types import MethodType
 from typing import Any
 
 from graphdiff import context
+from graphdiff.arguments import check_functions
 from graphdiff.backend import Backend, current_backend
 from graphdiff.compile.executable import Executable, hands_through
 from graphdiff.compile.passes import optimized
@@ -224,10 +225,11 @@ def compile(fn: Callable[..., Any], *, mode: str = "auto", memory_budget: int | 
             what is computed again.) As many as it takes by default.
 
     Raises:
-        ArgumentError: a memory budget that is no number; on the first call, a mode that the backend does not
-            have, or a budget that cannot be met (the message says what can).
+        ArgumentError: what is no function, or a memory budget that is no number; on the first call, a mode
+            that the backend does not have, or a budget that cannot be met (the message says what can).
         TracingError: on the first call, a function that needs the value of a tensor (``if x > 0``).
     """
+    check_functions(fn=fn)
     if memory_budget is not None and not (isinstance(memory_budget, int) and memory_budget > 0):
         raise ArgumentError(
             f"memory_budget={memory_budget!r} is no number of bytes", fix="give an integer above 0"

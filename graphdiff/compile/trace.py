@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphdiff import context
+from graphdiff.arguments import check_functions
 from graphdiff.autodiff.record import Backward
 from graphdiff.autodiff.walk import ancestors, graph_of
 from graphdiff.backend import current_backend
@@ -123,6 +124,7 @@ def make_graph(fn: Callable[..., Any], *examples: Any) -> Graph:
     Raises:
         TracingError: the function needs the value of a tensor.
     """
+    check_functions(fn=fn)
     leaves, structure = flatten((examples, {}))
     return trace_call(fn, [abstracted(leaf) for leaf in leaves], structure).graph
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from graphdiff import context
+from graphdiff.arguments import check_integers
 from graphdiff.diagnose.flops import Counter
 from graphdiff.diagnose.run import Loss, Run, apply, run_of
 from graphdiff.diagnose.statistics import Statistics, statistics_of
@@ -134,6 +135,9 @@ def statistics(target: Any, *args: Any, loss: Loss | None = None, bins: int = 0)
     Raises:
         ArgumentError, TracingError: as for :func:`graphdiff.diagnose`.
     """
+    check_integers(bins=bins)
+    if bins < 0:
+        raise ArgumentError(f"bins={bins}", fix="give at least 0")
     run = run_of(target, args, loss)
     values = {node.id: run.values[node.id] for node in run.forward if node.id in run.values}
     gradients = {i: run.values[g] for i, g in run.gradients.items() if g in run.values}
@@ -152,6 +156,7 @@ def profile(target: Any, *args: Any, loss: Loss | None = None, repeats: int = 3)
     Raises:
         ArgumentError, TracingError: as for :func:`graphdiff.diagnose`, or fewer than one repeat.
     """
+    check_integers(repeats=repeats)
     if repeats < 1:
         raise ArgumentError(f"repeats={repeats} measures nothing", fix="give at least 1")
     run = run_of(target, args, loss)

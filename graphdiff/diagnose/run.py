@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from inspect import unwrap
+from inspect import signature, unwrap
 from typing import Any
 
 from graphdiff import context
+from graphdiff.arguments import check_functions
 from graphdiff.autodiff import Backward
 from graphdiff.autodiff.walk import ancestors, graph_of
 from graphdiff.backend import Backend, current_backend
@@ -85,17 +86,32 @@ def run_of(target: Any, args: Sequence[Any] = (), loss: Loss | None = None) -> R
         return _of_tensors([target], {}, False)
     if isinstance(target, Trainer):
         return _of_step(target.objective, target.trained(), args)
+    if loss is not None:
+        check_functions(loss=loss)
     if isinstance(target, Module):
+        _check_arguments(target.forward, args[:1] if loss else args, type(target).__name__)
         if loss is None:
             return _of_function(target, args)
         wanted = [p for p in target.parameters() if not p.frozen]
         return _of_step(lambda x, *rest: loss(target(x), *rest), wanted, args)
-    if callable(target):
+    if callable(target) and loss is None:
         return _of_function(unwrap(target, stop=lambda f: not isinstance(f, Compiled)), args)
+    if callable(target):
+        raise ArgumentError("a function has no loss besides its own", fix="give a module, or leave out loss=")
     raise ArgumentError(
         f"a {type(target).__name__} cannot be run",
         fix="give a tensor, the record that backward() returns, a trainer, a module or a function",
     )
+
+
+def _check_arguments(fn: Callable[..., Any], args: Sequence[Any], name: str) -> None:
+    try:
+        signature(fn).bind(*args)
+    except TypeError as problem:
+        raise ArgumentError(
+            f"{name} cannot be run on {len(args)} arguments: {problem}",
+            fix="give what it is called with: diagnose(model, x) or diagnose(model, x, labels, loss=…)",
+        ) from None
 
 
 def _of_record(record: Backward) -> Run:

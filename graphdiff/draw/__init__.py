@@ -114,6 +114,7 @@ def draw(
     from graphdiff.draw.unfolding import unfold as unfolded
     from graphdiff.errors import ArgumentError
 
+    _check(title, depth, boxes)
     whole = without(subject_of(target, gradients, show), hide)
     if between is not None:
         whole = on_paths(whole, between)
@@ -136,6 +137,18 @@ def draw(
     picture = renderers.drawn(style, drawn, options)
     picture.subject, picture.numbers = whole, figures.numbers
     return picture
+
+
+def _check(title: str, depth: int | None, boxes: int | None) -> None:
+    from graphdiff.arguments import check_integers, check_kind
+    from graphdiff.errors import ArgumentError
+
+    check_kind("title", title, str, "give a string")
+    for name, value, least in (("depth", depth, 0), ("boxes", boxes, 1)):
+        if value is not None:
+            check_integers(**{name: value})
+            if value < least:
+                raise ArgumentError(f"{name}={value} shows nothing", fix=f"give at least {least}")
 
 
 def _style_for(subject: Subject, folded: bool, boxes: int | None) -> str:

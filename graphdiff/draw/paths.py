@@ -24,6 +24,8 @@ def on_paths(subject: Subject, ends: tuple[str, str]) -> Subject:
     Raises:
         ArgumentError: a name that nothing has, or two places that no path connects.
     """
+    if isinstance(ends, str) or len(ends) != 2:
+        raise ArgumentError(f"between={ends!r} names no two ends", fix='give between=("x", "loss")')
     start, end = (_places(subject, name) for name in ends)
     on = _downstream(subject, start) & _upstream(subject, end)
     if not any(subject.items[i].node.primitive for i in on):

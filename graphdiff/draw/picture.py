@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphdiff.arguments import check_integers, check_numbers, path_of
 from graphdiff.draw import layout, renderers
-from graphdiff.errors import DrawingError, LayoutTimeoutError
+from graphdiff.errors import ArgumentError, DrawingError, LayoutTimeoutError
 
 if TYPE_CHECKING:
     from graphdiff.diagnose.numbers import Numbers
@@ -88,11 +89,16 @@ class Picture:
             The path.
 
         Raises:
+            ArgumentError: what is no path, no resolution or no time.
             DrawingError: another suffix, or a place that cannot be written to.
             LayoutToolMissingError: no layout engine; text formats need none.
             LayoutTimeoutError: even a layout of few boxes took too long.
         """
-        path = Path(path)
+        path = path_of(path)
+        check_integers(dpi=dpi)
+        check_numbers(timeout=timeout)
+        if dpi < 1 or not timeout > 0:
+            raise ArgumentError(f"dpi={dpi}, timeout={timeout} draw nothing", fix="give both above 0")
         content = renderers.written(self, path, dpi=dpi, timeout=timeout)
         write(path, content)
         return path

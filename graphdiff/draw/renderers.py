@@ -81,7 +81,7 @@ def drawn(style: str, subject: Subject, options: Options) -> Picture:
 
 
 def _content(result: Any) -> bytes:
-    return result.encode() if isinstance(result, str) else memoryview(result).tobytes()
+    return result.encode(errors="replace") if isinstance(result, str) else memoryview(result).tobytes()
 
 
 def _picture(result: Any) -> Picture:

@@ -62,8 +62,17 @@ def parts(scope: str) -> Scope:
 
 
 def listed(names: Names) -> tuple[str, ...]:
-    """One name or several as several."""
-    return (names,) if isinstance(names, str) else tuple(names)
+    """One name or several as several.
+
+    Raises:
+        ArgumentError: what is neither.
+    """
+    found = (names,) if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
+    if not all(isinstance(name, str) for name in found):
+        raise ArgumentError(
+            f"fold or unfold={names!r} names no scopes", fix="give a name, or several in a list"
+        )
+    return found
 
 
 def scopes_of(subject: Subject) -> list[Scope]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from graphdiff.arguments import check_kind, path_of
 from graphdiff.errors import ArgumentError, BackendError, StateError
 
 State = dict[str, np.ndarray[Any, Any]]
@@ -35,7 +36,8 @@ def save_state(
     from safetensors import SafetensorError
     from safetensors.numpy import save
 
-    path = Path(path)
+    path = path_of(path)
+    check_kind("state", state, Mapping, "give a dict of name -> array")
     if path.suffix != ".safetensors":
         raise ArgumentError(f"{path} is no safetensors file by its name", fix="call it ….safetensors")
     try:
@@ -74,7 +76,7 @@ def load_state(path: str | Path) -> State:
         StateError: no such file, one that is truncated or damaged, or one that holds more than arrays.
         BackendError: torch is not installed.
     """
-    path = Path(path)
+    path = path_of(path)
     if not path.is_file():
         raise StateError(f"there is no file {path}", fix="give the path of a .safetensors or .pth file")
     return _from_torch(path) if path.suffix in _TORCH else _from_safetensors(path)

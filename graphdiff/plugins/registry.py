@@ -159,7 +159,10 @@ class Registry:
             if owner not in enabled:
                 raise PluginError(messages.preferred_in_vain(preferred, [*providers]))
         elif not enabled:
-            raise UnknownPluginError(messages.unknown(self._kind, key, [*providers], self.list()))
+            raise UnknownPluginError(
+                messages.unknown(self._kind, key, [*providers], self.list()),
+                fix="use one that is installed, or install what brings it; graphdiff plugins list shows all",
+            )
         elif len(enabled) == 1:
             (owner,) = enabled
         elif first := [owner for owner in (SCRIPT, settings.BUILT_IN) if owner in enabled]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphdiff.arguments import check_integers, check_numbers
 from graphdiff.errors import ArgumentError
 from graphdiff.train.history import Epoch, cost
 
@@ -76,6 +77,8 @@ class EarlyStopping(Callback):
     """
 
     def __init__(self, patience: int = 5, metric: str = "loss", least: float = 0.0) -> None:
+        check_integers(patience=patience)
+        check_numbers(least=least)
         if patience < 1 or least < 0:
             raise ArgumentError(
                 f"EarlyStopping(patience={patience}, least={least}) makes no sense",

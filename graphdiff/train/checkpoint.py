@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from graphdiff.arguments import check_integers, path_of
 from graphdiff.errors import ArgumentError, StateError
 from graphdiff.interop.state_files import load_state, save_state, write_whole
 
@@ -33,9 +34,11 @@ class Checkpoints:
     """
 
     def __init__(self, folder: str | Path, every: int | None = None) -> None:
+        if every is not None:
+            check_integers(every=every)
         if every is not None and every < 1:
             raise ArgumentError(f"a checkpoint every {every} steps", fix="give at least 1, or None")
-        self.folder = Path(folder)
+        self.folder = path_of(folder)
         self.every = every
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -6,15 +6,26 @@ from collections.abc import Iterable
 from functools import reduce
 
 from graphdiff import ops
+from graphdiff.arguments import check_numbers
 from graphdiff.errors import ArgumentError
+from graphdiff.leaf import as_tensor
+from graphdiff.ops.common import located
 from graphdiff.tensor import Tensor
 
 _TINY = 1e-6  # as torch has it, so that no norm of 0 is divided by
 
 
 def global_norm(gradients: Iterable[Tensor]) -> Tensor:
-    """√Σ g² over all elements of all gradients; 16-bit ones are squared and summed in float32."""
-    wide = [ops.cast(g, "float32") if g.dtype.itemsize < 4 else g for g in gradients]
+    """√Σ g² over all elements of all gradients; 16-bit ones are squared and summed in float32.
+
+    Raises:
+        ArgumentError: no gradients.
+    """
+    given = [as_tensor(g) for g in gradients]
+    if not given:
+        error = ArgumentError("there are no gradients", fix="give at least one gradient")
+        raise located(error, "global_norm")
+    wide = [ops.cast(g, "float32") if g.dtype.itemsize < 4 else g for g in given]
     return ops.sqrt(reduce(ops.add, (ops.sum(ops.square(g)) for g in wide)))
 
 
@@ -31,7 +42,10 @@ class Clipping:
 
     def __init__(self, norm: float | None, value: float | None) -> None:
         for name, limit in (("clip_norm", norm), ("clip_value", value)):
-            if limit is not None and not limit > 0:
+            if limit is None:
+                continue
+            check_numbers(**{name: limit})
+            if not limit > 0:
                 raise ArgumentError(f"{name}={limit} leaves no gradient", fix=f"give {name} > 0 or None")
         self._norm, self._value = norm, value
 

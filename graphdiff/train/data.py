@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from graphdiff.arguments import check_integers
 from graphdiff.errors import ArgumentError, ShapeError
 
 Array = np.ndarray[Any, Any]
@@ -51,6 +52,7 @@ def batches(data: Arrays, size: int, rng: np.random.Generator | None = None) -> 
     Raises:
         ArgumentError: a size below 1, or no examples. ShapeError: inputs and labels of unequal number.
     """
+    check_integers(batch_size=size)
     inputs, labels = paired(*data)
     if size < 1 or not len(inputs):
         raise ArgumentError(

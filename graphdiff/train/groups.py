@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from graphdiff.arguments import check_kind, check_numbers
 from graphdiff.errors import ArgumentError
 from graphdiff.matching import Match, fitting
 from graphdiff.tensor import Tensor
@@ -32,9 +33,11 @@ class Groups:
     """
 
     def __init__(self, lr: float, weight_decay: float, options: Mapping[Match, Mapping[str, Any]]) -> None:
+        check_kind("groups", options, Mapping, 'give a dict such as {"*.bias": {"weight_decay": 0}}')
         self._groups = []
         for match, given in (*options.items(), ("*", {})):
             own_lr, decay = given.get("lr", lr), given.get("weight_decay", weight_decay)
+            check_numbers(lr=own_lr, weight_decay=decay)
             if given.keys() - set(_OPTIONS) or not own_lr >= 0 or not decay >= 0:
                 raise ArgumentError(
                     f"the options {dict(given)} of group {match!r} and weight_decay={decay} make no sense",

@@ -116,7 +116,9 @@ class History:
             epochs = [Epoch(**epoch) for epoch in known["epochs"]]
             return cls(**known | {"epochs": [_revived(epoch) for epoch in epochs]})  # type: ignore[operator]
         except (TypeError, KeyError) as problem:
-            raise ArgumentError(f"not the history of a training run: {problem}") from None
+            raise ArgumentError(
+                f"not the history of a training run: {problem}", fix="give what as_dict() gave"
+            ) from None
 
 
 def _revived(epoch: Epoch) -> Epoch:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphdiff.arguments import check_functions, check_integers, check_kind
 from graphdiff.cell import Cell
 from graphdiff.diagnose import diagnose
 from graphdiff.errors import ArgumentError, NonFiniteError, StateError
@@ -50,6 +51,13 @@ class Settings:
     keep_going: bool
 
     def __post_init__(self) -> None:
+        check_integers(epochs=self.epochs, batch_size=self.batch_size, seed=self.seed)
+        if self.fetch_every is not None:
+            check_integers(fetch_every=self.fetch_every)
+        if self.transform is not None:
+            check_functions(transform=self.transform)
+        if self.checkpoints is not None:
+            check_kind("checkpoints", self.checkpoints, Checkpoints, "give checkpoints=Checkpoints(folder)")
         if self.epochs < 1:
             raise ArgumentError(f"{self.epochs} epochs train nothing", fix="give at least 1")
         if self.seed < 0:
@@ -254,20 +262,39 @@ class Loop:
             kept.write(len(self.history.rates), arrays, facts)
 
     def _restore(self, arrays: dict[str, Any], facts: dict[str, Any]) -> None:
-        check_same(facts["settings"], self._identity())
+        check_same(_fact(facts, "settings", dict), self._identity())
+        lr, stopped = _fact(facts, "lr", float), _fact(facts, "stopped", str)
+        epoch, done = _fact(facts, "epoch", int), _fact(facts, "done", int)
+        sums, seen = _fact(facts, "sums", list), _fact(facts, "seen", int)
+        history = History.from_dict(_fact(facts, "history", dict))
+        schedule, callbacks = _fact(facts, "schedule", dict), _fact(facts, "callbacks", list)
         parts: dict[str, dict[str, Any]] = {}
         for name, value in arrays.items():
             part, _, inner = name.partition("/")
             parts.setdefault(part, {})[inner] = value
         self.trainer.model.load_state_dict(parts.get("model", {}))
         self.trainer.optimizer.load_state_dict(parts.get("optimizer", {}))
-        self.trainer.optimizer.lr = facts["lr"]
+        self.trainer.optimizer.lr = lr
         if self.settings.schedule is not None:
-            self.settings.schedule.load_state_dict(facts["schedule"])
-        for k, (callback, state) in enumerate(zip(self.settings.callbacks, facts["callbacks"], strict=True)):
+            self.settings.schedule.load_state_dict(schedule)
+        for k, (callback, state) in enumerate(zip(self.settings.callbacks, callbacks, strict=True)):
             callback.load(state | parts.get(f"callback{k}", {}))
-        self.epoch, self.done = facts["epoch"], facts["done"]
-        self.means.sums, self.means.seen = facts["sums"], facts["seen"]
-        self.history = History.from_dict(facts["history"])
-        if facts["stopped"]:
-            self.trainer.stop(facts["stopped"])
+        self.epoch, self.done = epoch, done
+        self.means.sums, self.means.seen = sums, seen
+        self.history = history
+        if stopped:
+            self.trainer.stop(stopped)
+
+
+def _fact(facts: dict[str, Any], name: str, kind: type) -> Any:
+    """What a checkpoint says; asked for before anything is changed.
+
+    Raises:
+        StateError: nothing, or something else than it was written with.
+    """
+    if not isinstance(facts.get(name), kind):
+        raise StateError(
+            f"the checkpoint is damaged: its {name} is {facts.get(name)!r}, no {kind.__name__}",
+            fix="remove it and train anew",
+        )
+    return facts[name]

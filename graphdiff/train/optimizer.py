@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypedDict, Unpack
 import numpy as np
 
 from graphdiff import context, ops
+from graphdiff.arguments import check_kind, check_numbers
 from graphdiff.autodiff import Backward
 from graphdiff.cell import Cell
 from graphdiff.errors import ArgumentError, MutationError, StateError
@@ -68,8 +69,9 @@ class Optimizer(ABC):
     decoupled: ClassVar[bool] = False
 
     def __init__(self, lr: float, **common: Unpack[Common]) -> None:
-        if not lr > 0:
-            raise ArgumentError(f"{type(self).__name__}(lr={lr}) does not descend", fix="give lr > 0")
+        check_numbers(lr=lr)
+        if not 0 < lr < np.inf:
+            raise ArgumentError(f"{type(self).__name__}(lr={lr}) does not descend", fix="give lr > 0, finite")
         unknown = common.keys() - Common.__annotations__.keys()
         if unknown:
             own = [name for name in inspect.signature(type(self)).parameters if name != "common"]
@@ -101,7 +103,8 @@ class Optimizer(ABC):
 
     @lr.setter
     def lr(self, value: float) -> None:
-        if not value >= 0:
+        check_numbers(lr=value)
+        if not 0 <= value < np.inf:
             raise ArgumentError(f"a learning rate of {value} does not descend", fix="give lr ≥ 0")
         self._lr.assign(float(value))
 
@@ -143,8 +146,10 @@ class Optimizer(ABC):
 
         Raises:
             ArgumentError: no gradients of this module's parameters, or a group that none of them fits.
+            ShapeError: a gradient of another shape than its parameter.
             StateError: loaded state of another optimizer or model.
         """
+        check_kind("module", module, Module, "give the model whose parameters are to change")
         parameters = dict(module.named_parameters())
         with context.no_grad(), context.role("update"):
             given = gradients_of(module, gradients)
@@ -213,12 +218,14 @@ class Optimizer(ABC):
         """Take the state that :meth:`state_dict` gave, or a part of it.
 
         Raises:
-            StateError: a key that is not ``path/name``.
+            StateError: a key that is not ``path/name``, or a value that is no array of numbers.
         """
-        for key in state:
+        for key, value in state.items():
             path, slash, kind = key.rpartition("/")
             if not slash or (path == _SHARED and kind not in self.state[_SHARED]):
                 raise StateError(f"{key!r} is no optimizer state", fix="load what state_dict() gave")
+            if np.asarray(value).dtype.kind not in "biufV":  # V: bfloat16
+                raise StateError(f"{key!r} holds {value!r}, no numbers", fix="load what state_dict() gave")
         self._owners.clear()
         for key, value in state.items():
             path, _, kind = key.rpartition("/")

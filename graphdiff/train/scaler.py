@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import reduce
+from typing import Any
+
+import numpy as np
 
 from graphdiff import context, ops
+from graphdiff.arguments import check_integers, check_numbers
 from graphdiff.autodiff import Backward
 from graphdiff.cell import Cell
-from graphdiff.errors import ArgumentError
+from graphdiff.errors import ArgumentError, StateError
 from graphdiff.module import Module
 from graphdiff.tensor import Tensor
 from graphdiff.train.gradients import gradients_of
@@ -37,6 +42,8 @@ class LossScaler:
     """
 
     def __init__(self, scale: float = 2.0**16, *, growth: float = 2.0, interval: int = 2000) -> None:
+        check_numbers(scale=scale, growth=growth)
+        check_integers(interval=interval)
         if not scale > 0 or not growth > 1 or interval < 1:
             raise ArgumentError(
                 f"LossScaler(scale={scale}, growth={growth}, interval={interval}) does not scale",
@@ -51,6 +58,28 @@ class LossScaler:
     def scale(self) -> float:
         """The present factor."""
         return float(self._scale.item())
+
+    def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The present factor, ``scale``, and how many good steps it has seen, ``good``."""
+        return {name: np.array(cell.numpy()) for name, cell in self._cells.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take what :meth:`state_dict` gave.
+
+        Raises:
+            StateError: other names. ShapeError: what is no single number.
+        """
+        if state.keys() != self._cells.keys():
+            raise StateError(
+                f"a loss scaler has {', '.join(self._cells)}, the state {', '.join(state) or 'nothing'}",
+                fix="load what state_dict() gave",
+            )
+        for name, cell in self._cells.items():
+            cell.assign(state[name])
+
+    @property
+    def _cells(self) -> dict[str, Cell]:
+        return {"scale": self._scale, "good": self._good}
 
     def scaled(self, loss: Tensor) -> Tensor:
         """The loss to run backward from."""

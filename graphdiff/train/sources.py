@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from graphdiff.errors import ArgumentError
+from graphdiff import source as user
+from graphdiff.errors import ArgumentError, DataError, GraphdiffError
 from graphdiff.processes import ALONE, Processes
 from graphdiff.train.data import Array, Arrays, batches, paired
 from graphdiff.train.transform import Transform
@@ -126,8 +127,13 @@ def _ready(source: Any) -> Iterator[tuple[Array, Arrays]]:
             f"{type(source).__name__} gives no examples",
             fix="give a pair of arrays (inputs, labels), or what iterates over such batches",
         ) from None
+    if isinstance(source, (tuple, list)) and len(source) == 2 and not _has_arrays(source):
+        raise ArgumentError(
+            "two Python lists may be (inputs, labels) or two batches",
+            fix="make the data arrays: np.asarray(inputs), np.asarray(labels)",
+        )
     seen = 0
-    for part in parts:
+    for part in _alive(parts, getattr(source, "num_workers", 0)):
         batch = _batch(part)
         yield np.arange(seen, seen + len(batch.inputs)), batch
         seen += len(batch.inputs)
@@ -136,6 +142,30 @@ def _ready(source: Any) -> Iterator[tuple[Array, Arrays]]:
             f"{type(source).__name__} gave no batches",
             fix="give a source that holds some and, for more than one epoch, starts again at each iter()",
         )
+
+
+def _has_arrays(parts: Any) -> bool:
+    """Whether there are arrays within lists in lists."""
+    return any(hasattr(p, "shape") or (isinstance(p, (tuple, list)) and _has_arrays(p)) for p in parts)
+
+
+def _alive(parts: Iterator[T], workers: int) -> Iterator[T]:
+    """The batches, as long as those who make them live.
+
+    Raises:
+        DataError: a worker process of torch's ``DataLoader`` was killed.
+    """
+    try:
+        yield from parts
+    except (RuntimeError, EOFError, ConnectionError) as problem:
+        own = "Caught" in str(problem)  # of the data set, which torch raises again as it was
+        told = "exited unexpectedly" in str(problem) or not isinstance(problem, RuntimeError)
+        if own or not told or not workers:
+            raise
+        raise DataError(
+            f"a process that makes batches ended: {problem!r}",
+            fix="look for what killed it, such as too little memory, or load with num_workers=0",
+        ) from problem
 
 
 def _batch(part: Any) -> Arrays:
@@ -182,6 +212,8 @@ def _prefetched(items: Iterable[T], depth: int) -> Iterator[T]:
     try:
         while True:
             item, error = waiting.get()
+            if isinstance(error, GraphdiffError):  # of a thread that no line of the user's started
+                error.locate(source=user.describe(user.caller()))
             if error is not None:
                 raise error
             if item is _END:

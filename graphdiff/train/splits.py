@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphdiff.arguments import check_integers
 from graphdiff.errors import ArgumentError
 from graphdiff.train.data import Array, Arrays, Split, paired
 
@@ -49,6 +50,7 @@ def k_folds(data: Arrays, k: int = 5, *, seed: int = 0, stratify: bool = True) -
     """
     from sklearn.model_selection import KFold, StratifiedKFold
 
+    check_integers(k=k)
     inputs, labels = paired(*data)
     fewest = min(np.unique(_classes(labels), return_counts=True)[1], default=0) if stratify else len(labels)
     if not 2 <= k <= fewest:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphdiff import context, ops
+from graphdiff.arguments import check_functions, check_kind
 from graphdiff.backend import Backend, current_backend
 from graphdiff.compile import compile
 from graphdiff.errors import ArgumentError, ShapeError
@@ -59,6 +60,9 @@ class Trainer:
         metrics: name -> ``metric(scores, labels)``, the mean over a batch as a scalar tensor; accuracy by
             default.
         mode: how the backend is to run the compiled step (:func:`graphdiff.compile`).
+
+    Raises:
+        ArgumentError: what is no model, no function or no optimizer.
     """
 
     def __init__(
@@ -71,6 +75,13 @@ class Trainer:
         metrics: Mapping[str, Metric] | None = None,
         mode: str = "auto",
     ) -> None:
+        check_kind("model", model, Module, "give an instance of a graphdiff.Module")
+        check_kind("optimizer", optimizer, Optimizer, "make one: gd.optimizers.SGD(lr=0.1)")
+        check_functions(
+            loss=loss, **{f"metrics[{name!r}]": metric for name, metric in (metrics or {}).items()}
+        )
+        if penalty is not None:
+            check_functions(penalty=penalty)
         self.model = model
         self.loss = loss
         self.optimizer = optimizer

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from graphdiff.arguments import check_integers
 from graphdiff.errors import ArgumentError, DataError
 from graphdiff.train import Arrays, Dataset, hold_out
 from graphdiff.train.data import Array
@@ -51,6 +52,7 @@ def image_folder(
         DataError: no such folder, no images, or a file that is no image, damaged, or too large.
         ArgumentError: a size below 1, or a fraction that leaves one part without a class.
     """
+    check_integers(size=size)
     if size < 1:
         raise ArgumentError(f"size={size}", fix="give pixels, at least 1")
     root = Path(folder)

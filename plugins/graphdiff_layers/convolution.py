@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import graphdiff as gd
+from graphdiff.arguments import check_integers
 from graphdiff.errors import ArgumentError
 from graphdiff.random import generator
 
@@ -38,8 +39,11 @@ class _Filters(gd.Module):
         seed: int | None,
         **options: Any,
     ) -> None:
-        window = (kernel_size,) * self.rank if isinstance(kernel_size, int) else tuple(kernel_size)
+        window = tuple(kernel_size) if isinstance(kernel_size, (tuple, list)) else (kernel_size,) * self.rank
         groups = options["groups"]
+        check_integers(in_channels=in_channels, out_channels=out_channels, groups=groups)
+        for size in window:
+            check_integers(kernel_size=size)
         if len(window) != self.rank or min(*sizes, groups, *window) < 1 or any(n % groups for n in sizes):
             raise ArgumentError(
                 f"{type(self).__name__}({in_channels}, {out_channels}, {kernel_size}, groups={groups}) "

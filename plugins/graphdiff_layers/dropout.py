@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import graphdiff as gd
+from graphdiff.arguments import check_numbers
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.ops.common import located
 from graphdiff.ops.random import random_bernoulli
@@ -47,6 +48,7 @@ class Dropout(gd.Module):
     """
 
     def __init__(self, p: float = 0.5, *, seed: int | None = None) -> None:
+        check_numbers(p=p)
         if not 0 <= p <= 1:
             raise ArgumentError(f"Dropout({p}) has no probability", fix="give 0 ≤ p ≤ 1")
         self.p = float(p)

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import graphdiff as gd
+from graphdiff.arguments import check_integers
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.ops.common import located
 from graphdiff.random import generator
@@ -42,6 +43,7 @@ class Linear(gd.Module):
         dtype: Any = "float32",
         seed: int | None = None,
     ) -> None:
+        check_integers(in_features=in_features, out_features=out_features)
         if in_features < 1 or out_features < 1:
             raise ArgumentError(
                 f"Linear({in_features}, {out_features}) has no weights", fix="give sizes of at least 1"

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
-from graphdiff.errors import ShapeError
+from graphdiff.arguments import check_integers
+from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.ops.common import located
 
 _AXES = (0, 2, 3)
@@ -76,12 +77,16 @@ class BatchNorm2d(gd.Module):
     Shapes: (N, C, H, W) -> the same.
 
     Raises:
+        ArgumentError: fewer than one channel.
         ShapeError: other channels, or in training a single number per channel.
     """
 
     def __init__(
         self, channels: int, eps: float = 1e-5, momentum: float = 0.1, *, dtype: Any = "float32"
     ) -> None:
+        check_integers(channels=channels)
+        if channels < 1:
+            raise ArgumentError(f"{type(self).__name__}({channels}) has no channels", fix="give at least 1")
         self.eps = eps
         self.momentum = momentum
         self.synchronised = False
@@ -104,7 +109,7 @@ class BatchNorm2d(gd.Module):
                 f"shape {x.shape}",
                 fix="build the layer for this number of channels",
             )
-        elif self.training and x.size // max(1, channels) < 2:
+        elif self.training and x.size // channels < 2:
             error = ShapeError(
                 f"one number per channel in shape {x.shape} has no variance",
                 fix="train on larger batches, or switch to evaluation with .eval()",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
+from graphdiff.arguments import check_integers, check_numbers
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.ops.common import located
 from graphdiff.ops.precision import for_loss
@@ -111,6 +112,7 @@ def softmax_cross_entropy(
         targets = targets if weights is None else targets * weights
         return reduced(soft_cross_entropy(scores, targets), reduction)
     check_labels(name, scores, given)
+    _check_ignored(scores, given, ignore_index)
     kept = None if ignore_index is None else gd.not_equal(given, ignore_index)
     safe = given if kept is None else gd.where(kept, given, 0)
     losses, counts = _per_example(scores, safe, weights, label_smoothing)
@@ -141,7 +143,21 @@ def _smoothed(targets: gd.Tensor, smoothing: float) -> gd.Tensor:
     return targets * (1 - smoothing) + smoothing / targets.shape[-1]
 
 
+def _check_ignored(scores: gd.Tensor, labels: gd.Tensor, ignored: int | None) -> None:
+    if ignored is None:
+        return
+    check_integers(ignore_index=ignored)
+    limits = np.iinfo(labels.dtype.host)
+    if not limits.min <= ignored <= limits.max:
+        error = ArgumentError(
+            f"ignore_index={ignored} is no {labels.dtype}, as the labels are",
+            fix=f"cast the labels, labels.astype('int64'), or ignore one from {limits.min} to {limits.max}",
+        )
+        raise located(error, "softmax_cross_entropy", scores, labels)
+
+
 def _check_options(scores: gd.Tensor, soft: bool, smoothing: float, ignored: int | None) -> None:
+    check_numbers(label_smoothing=smoothing)
     if not 0 <= smoothing <= 1:
         error = ArgumentError(f"label_smoothing={smoothing} is no share", fix="give a number from 0 to 1")
     elif soft and ignored is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import reduce
 
 import graphdiff as gd
+from graphdiff.arguments import check_numbers
 from graphdiff.errors import ArgumentError
 from graphdiff.matching import Match, matched
 
@@ -72,6 +73,7 @@ def _penalty(
             fix="choose a loss, such as softmax_cross_entropy, and add the penalty to it: "
             f"Trainer(penalty=lambda model: {name}(model, 1e-4)), on the command line --l1 or --l2",
         )
+    check_numbers(strength=strength)
     tensors = _chosen(name, parameters, match)
     if not tensors or strength < 0:
         raise ArgumentError(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import graphdiff as gd
+from graphdiff.arguments import check_integers, check_kind
 from graphdiff.errors import ArgumentError
 
 
@@ -36,7 +37,10 @@ def mlp(in_features: int, num_classes: int, hidden: Sequence[int] = (256, 128)) 
     Raises:
         ArgumentError: a size below 1.
     """
+    check_kind("hidden", hidden, (tuple, list), "give the size of each hidden layer: [256, 128]")
     sizes = (in_features, *hidden, num_classes)
+    for size in sizes:
+        check_integers(size=size)
     if min(sizes) < 1:
         raise ArgumentError(f"a perceptron of sizes {sizes} has no weights", fix="give sizes of at least 1")
     parts: dict[str, gd.Module] = {"flatten": gd.layers.Flatten()}

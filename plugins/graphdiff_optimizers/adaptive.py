@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 import graphdiff as gd
+from graphdiff.arguments import check_numbers
 from graphdiff.errors import ArgumentError
 from graphdiff.train import Common, Optimizer, State
 
@@ -126,6 +127,7 @@ def check_shares(optimizer: str, **shares: float) -> None:
     Raises:
         ArgumentError: one that is not from 0 to below 1.
     """
+    check_numbers(**shares)
     for name, share in shares.items():
         if not 0 <= share < 1:
             raise ArgumentError(f"{optimizer}({name}={share}) does not descend", fix=f"give 0 ≤ {name} < 1")

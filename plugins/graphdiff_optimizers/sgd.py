@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 import graphdiff as gd
+from graphdiff.arguments import check_numbers
 from graphdiff.errors import ArgumentError
 from graphdiff.train import Common, Optimizer, State
 
@@ -26,6 +27,7 @@ class SGD(Optimizer):
     def __init__(
         self, lr: float, momentum: float = 0.0, nesterov: bool = False, **common: Unpack[Common]
     ) -> None:
+        check_numbers(momentum=momentum)
         if not 0 <= momentum < 1 or (nesterov and not momentum):
             raise ArgumentError(
                 f"SGD(momentum={momentum}, nesterov={nesterov}) does not descend",

@@ -165,7 +165,7 @@ def test_torch_trains_it_as_well(tmp_path):
         ),
         (
             ("mlp", "--data", "digits", "-m", "hidden=abc"),
-            "mlp(num_classes=10, in_features=64, hidden='abc') cannot be made",
+            "hidden='abc', of type str, is no tuple",
         ),
         (("linear", "--data", "digits", "-o", "weight_deacy=1"), "did you mean 'weight_decay'?"),
         (("linear", "--data", "digits", "-o", "beta=[1]"), "did you mean 'betas'?"),

@@ -50,6 +50,8 @@ def draw_steps(
     from graphdiff.draw import draw, words
     from graphdiff.draw.film.alignment import aligned
 
+    if not isinstance(steps, Iterable):
+        raise ArgumentError(f"a {type(steps).__name__} gives no steps", fix="give a list of what draw takes")
     names, dots = [], []
     for number, step in enumerate(steps):
         name, target = step if isinstance(step, tuple) else (number, step)
