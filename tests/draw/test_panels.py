@@ -120,7 +120,7 @@ def test_the_update_is_grouped_by_parameter(step: gd.Graph) -> None:
 def test_a_part_that_is_not_there_is_said_so(step: gd.Graph, net: gd.Module) -> None:
     f = gd.sum(net(np.ones((4, 8))))
     graph = gd.make_graph(net, np.ones((4, 8)))
-    with pytest.raises(ArgumentError, match=r"no update operations.*\n.*it has forward"):
+    with pytest.raises(ArgumentError, match=r"no update operations(.|\n)*it has forward"):
         draw(graph, show="update")
     with pytest.raises(ArgumentError, match="whole step"):
         draw(f.backward(), show="update")
