@@ -265,7 +265,7 @@ class Loop:
         check_same(_fact(facts, "settings", dict), self._identity())
         lr, stopped = _fact(facts, "lr", float), _fact(facts, "stopped", str)
         epoch, done = _fact(facts, "epoch", int), _fact(facts, "done", int)
-        sums, seen = _fact(facts, "sums", list), _fact(facts, "seen", int)
+        sums, seen = _fact(facts, "sums", list), _fact(facts, "seen", float)
         history = History.from_dict(_fact(facts, "history", dict))
         schedule, callbacks = _fact(facts, "schedule", dict), _fact(facts, "callbacks", list)
         parts: dict[str, dict[str, Any]] = {}
@@ -292,7 +292,7 @@ def _fact(facts: dict[str, Any], name: str, kind: type) -> Any:
     Raises:
         StateError: nothing, or something else than it was written with.
     """
-    if not isinstance(facts.get(name), kind):
+    if not isinstance(facts.get(name), (int, float) if kind is float else kind):
         raise StateError(
             f"the checkpoint is damaged: its {name} is {facts.get(name)!r}, no {kind.__name__}",
             fix="remove it and train anew",
