@@ -13,7 +13,7 @@ from graphdiff.testing import check_loss
 from graphdiff.testing.strategies import sources
 
 REDUCTIONS = ["mean", "sum", "none"]
-PENALTIES = {"l1", "l2", "elastic_net"}
+PENALTIES = ("l1", "l2", "elastic_net")
 every_loss = pytest.mark.parametrize("name", LOSSES)
 
 
