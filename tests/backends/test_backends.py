@@ -10,7 +10,7 @@ import torch
 
 import graphdiff as gd
 from graphdiff.backend import current_backend, get_backend
-from graphdiff.errors import ArgumentError, BackendError
+from graphdiff.errors import ArgumentError, BackendError, DTypeError
 
 BACKENDS = ["numpy", "torch", "strict"]
 every_backend = pytest.mark.parametrize("name", BACKENDS)
@@ -224,7 +224,7 @@ def test_constants_that_do_not_fit_are_refused(name):
         for call in (lambda: gd.full(2, 300, "uint8"), lambda: gd.tensor([1], "uint8") * 300):
             with pytest.raises(ArgumentError, match="300"):
                 call()
-    with pytest.raises(ArgumentError, match="bfloat16"):
+    with pytest.raises(DTypeError, match="bfloat16"):
         gd.zeros(2, "bfloat16")
 
 
