@@ -42,7 +42,7 @@ names = st.one_of(
 
 def _drawn(name, **options):
     x = gd.variable([1.0, 2.0], name=name)
-    with gd.scope(name or "s"):
+    with gd.scope(name.replace(".", "") or "s"):  # dots part scopes
         y = gd.tanh(x) * 2
     return gd.draw(gd.sum(y), title=name, **options)
 
@@ -72,7 +72,11 @@ def test_the_texts_are_what_they_are_with_a_plain_name(style, name, tmp_path_fac
     mermaid = hostile.save(folder / "x.mmd").read_text(encoding="utf-8")
     lines = [line.strip() for line in mermaid.splitlines()]
     assert not [line for line in lines if line.startswith(("click", "%%{"))]
-    assert len(lines) == len(plain.save(folder / "p.mmd").read_text().splitlines())
+    expected = plain.save(folder / "p.mmd").read_text().splitlines()
+    chart = "flowchart LR" if "flowchart LR" in expected else "flowchart TB"
+    # An empty title takes no lines; with or without one, the chart and all below it are the same.
+    assert len(lines) - lines.index(chart) == len(expected) - expected.index(chart)
+    assert lines.index(chart) in (0, expected.index(chart))
 
 
 @pytest.mark.parametrize("style", ["circuit", "tensor", "overview"])
