@@ -579,3 +579,13 @@ def test_copies_to_cuda_are_pinned_and_do_not_wait():
     moved(cpu := Traveller(), torch.device("cpu"))
     assert cuda.calls == ["pinned", ("cuda:0", {"non_blocking": True})]
     assert cpu.calls == [("cpu", {})]
+
+
+def test_a_value_is_not_written_over_while_a_view_of_it_is_read():
+    def fn(x):
+        logs = gd.log(x * x + 2.0)
+        return gd.sum(logs[0:1] + logs)
+
+    with gd.backend("torch"):
+        x = gd.tensor(np.arange(6.0).reshape(3, 2))
+        np.testing.assert_array_equal(gd.compile(fn)(x).numpy(), fn(x).numpy())

@@ -129,7 +129,8 @@ class Memory:
         for i in node.inputs:
             kept = i in holder and node.id in self._escaping  # a buffer is never handed out
             own = i in dying and self._roots[i] == {i} and i not in self._escaping
-            if own and not kept and self._specs[i] is node.spec:
+            seen = any(i in self._roots[k] for k in node.inputs if k != i)  # through a view, as it is written
+            if own and not kept and not seen and self._specs[i] is node.spec:
                 return i
         return None
 
