@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -42,13 +40,6 @@ def map_sheet(values: Any, *, most: int = 64) -> Image:
         raise ShapeError(f"shape {values.shape} is not of maps", fix="give (n, channels, height, width)")
     maps = values if values.shape[1] in (1, 3) else values[0][:, None]
     return _sheet([_tile(one) for one in maps[:most]])
-
-
-def data_uri(image: Image) -> str:
-    """An image as text that a page can hold: ``data:image/png;base64,…``."""
-    file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def _tile(values: Array) -> Array:

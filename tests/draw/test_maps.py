@@ -1,14 +1,10 @@
 """Tiles of filters, activation maps and images, pixel by pixel."""
 
-import base64
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
 import graphdiff as gd
-from graphdiff.draw.maps import data_uri, map_sheet
+from graphdiff.draw.maps import map_sheet
 from graphdiff.errors import ArgumentError, ShapeError
 
 GAP, SIDE = 3, 48
@@ -50,15 +46,6 @@ def test_what_is_not_finite_is_magenta_and_spoils_no_other_element():
     factor = SIDE // 2
     assert found[0, 0].tolist() == found[0, factor].tolist() == [0xD1, 0, 0xD1]
     assert [found[factor, 0, 0], found[factor, factor, 0]] == [0, 255]
-
-
-def test_a_sheet_travels_as_text():
-    sheet = map_sheet(np.arange(16.0).reshape(1, 1, 4, 4))
-    kind, _, text = data_uri(sheet).partition(",")
-    assert kind == "data:image/png;base64"
-    np.testing.assert_array_equal(
-        np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))), np.asarray(sheet)
-    )
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (0, 1, 2, 2), (2, 3, 4, 5, 6)])
