@@ -37,6 +37,22 @@ class Structure:
         kind: Callable[..., Any] = self.kind
         return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
 
+    def paths(self) -> list[str]:
+        """How each leaf is reached from the tree, as Python spells it: ``[0]``, ``['w']``, ``.field``."""
+        if isinstance(self.kind, str):
+            return [""] if self.kind == _LEAF else []
+        return [
+            step + path
+            for step, branch in zip(self._steps(), self.branches, strict=True)
+            for path in branch.paths()
+        ]
+
+    def _steps(self) -> list[str]:
+        if self.kind is dict:
+            return [f"[{key!r}]" for key in self.keys]
+        fields = getattr(self.kind, "_fields", None)
+        return [f".{field}" for field in fields] if fields else [f"[{n}]" for n in range(len(self.branches))]
+
 
 def flatten(tree: Any) -> tuple[list[Any], Structure]:
     """The leaves in order (dicts by insertion), and the structure that puts others in their places.

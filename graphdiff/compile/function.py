@@ -16,7 +16,7 @@ from graphdiff.backend import Backend, current_backend
 from graphdiff.compile.executable import Executable, hands_through
 from graphdiff.compile.passes import optimized
 from graphdiff.compile.program import Program, program_of
-from graphdiff.compile.trace import Traced, abstracted, is_array, trace_call
+from graphdiff.compile.trace import Traced, is_array, trace_call
 from graphdiff.errors import ArgumentError
 from graphdiff.graph import Graph
 from graphdiff.leaf import as_tensor, constant
@@ -77,7 +77,7 @@ class Compiled:
                 fix=f"choose from {', '.join(map(repr, backend.modes))}",
             )
         self.traces += 1
-        traced = trace_call(self._fn, [abstracted(leaf) for leaf in leaves], structure)
+        traced = trace_call(self._fn, leaves, structure)
         # Objects whose identity is part of the key must live as long as the key.
         kept = [leaf for leaf in leaves if not is_array(leaf)]
         return _Entry(traced, backend, self._mode, self._memory_budget, kept, self._lock)

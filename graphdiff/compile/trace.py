@@ -12,6 +12,7 @@ from graphdiff.autodiff.record import Backward
 from graphdiff.autodiff.walk import ancestors, graph_of
 from graphdiff.backend import current_backend
 from graphdiff.cell import Cell
+from graphdiff.compile.naming import input_names
 from graphdiff.errors import TracingError
 from graphdiff.graph import Graph, TensorSpec
 from graphdiff.leaf import LEAF, abstract, as_tensor, filled
@@ -75,12 +76,14 @@ class Traced:
 
 
 def trace_call(fn: Callable[..., Any], leaves: Sequence[Any], structure: Structure) -> Traced:
-    """Run ``fn(*args, **kwargs)`` on leaves that are abstract where they are tensors.
+    """Run ``fn(*args, **kwargs)`` on stand-ins for what is data among the leaves of ``(args, kwargs)``, which
+    are called as ``fn`` calls them.
 
     Raises:
         TracingError: the function needs a value, or returns a backward record.
     """
     trace = Trace()
+    leaves = [_abstracted(leaf, name) for leaf, name in zip(leaves, input_names(fn, structure), strict=True)]
     with context.tracing(trace):
         args, kwargs = structure(leaves)
         results, shape = flatten(fn(*args, **kwargs))
@@ -101,7 +104,7 @@ def trace_call(fn: Callable[..., Any], leaves: Sequence[Any], structure: Structu
 
     return Traced(
         graph=graph,
-        inputs=tuple(t.id for t in leaves if isinstance(t, Tensor)),
+        inputs=tuple(leaf.id for leaf in leaves if is_array(leaf)),
         read=tuple((cell, t.id) for cell, t in trace.read_cells),
         written=tuple(cell for cell, _ in new),
         modes=tuple(trace.modes),
@@ -126,16 +129,16 @@ def make_graph(fn: Callable[..., Any], *examples: Any) -> Graph:
     """
     check_functions(fn=fn)
     leaves, structure = flatten((examples, {}))
-    return trace_call(fn, [abstracted(leaf) for leaf in leaves], structure).graph
+    return trace_call(fn, leaves, structure).graph
 
 
-def abstracted(value: Any) -> Any:
+def _abstracted(value: Any, name: str) -> Any:
     """A tensor of the same spec without a value; plain Python values and modules stay as they are."""
     if isinstance(value, TensorSpec):
-        return abstract(value)
+        return abstract(value, name)
     if is_array(value):
         t = as_tensor(value)
-        return abstract(t.spec, t.name)
+        return abstract(t.spec, name or t.name)
     return value
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from inspect import signature, unwrap
 from typing import Any
 
@@ -19,7 +19,7 @@ from graphdiff.autodiff import Backward
 from graphdiff.autodiff.walk import ancestors, graph_of
 from graphdiff.backend import Backend, current_backend
 from graphdiff.compile.function import Compiled
-from graphdiff.compile.trace import Traced, abstracted, is_array, trace_call
+from graphdiff.compile.trace import Traced, is_array, trace_call
 from graphdiff.errors import ArgumentError
 from graphdiff.graph import Graph, Node
 from graphdiff.leaf import as_tensor, constant
@@ -93,7 +93,7 @@ def run_of(target: Any, args: Sequence[Any] = (), loss: Loss | None = None) -> R
         if loss is None:
             return _of_function(target, args)
         wanted = [p for p in target.parameters() if not p.frozen]
-        return _of_step(lambda x, *rest: loss(target(x), *rest), wanted, args)
+        return _of_step(lambda x, *targets: loss(target(x), *targets), wanted, args)
     if callable(target) and loss is None:
         return _of_function(unwrap(target, stop=lambda f: not isinstance(f, Compiled)), args)
     if callable(target):
@@ -132,7 +132,7 @@ def _of_tensors(results: Sequence[Tensor], gradients: Mapping[int, int], differe
 
 def _of_function(fn: Callable[..., Any], args: Sequence[Any]) -> Run:
     leaves, structure = flatten((tuple(args), {}))
-    traced = trace_call(fn, [abstracted(leaf) for leaf in leaves], structure)
+    traced = trace_call(fn, leaves, structure)
     differentiated = any(node.role == "backward" for node in traced.graph)
     return Run(traced.graph, computed(traced, leaves), {}, differentiated)
 
@@ -141,6 +141,7 @@ def _of_step(objective: Loss, wanted: Sequence[Parameter], args: Sequence[Any]) 
     """The objective and its gradients, as a training step computes them."""
     found: dict[int, int] = {}
 
+    @wraps(objective)
     def step(*batch: Any) -> Any:
         loss = objective(*batch)
         record = loss.backward(wrt=wanted)

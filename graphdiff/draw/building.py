@@ -93,12 +93,12 @@ class _Builder:
 
     def _box(self, id: str, group: Group) -> Box:
         stage = self.items[group.members[0]].stage
-        title, kind = title_of(group, self.items)
+        title, kind = title_of(group, self.subject)
         fill = _FILLS[min((self.items[i].stage for i in group.members), key=[*_FILLS].index)]
         result = next((self.results[i] for i in group.members if i in self.results), "")
         if result:
             fill, title = "result", result
-            kind = f"{kinds(group.members, self.items)}{valued(self.items[group.members[-1]])}"
+            kind = f"{kinds(group.members, self.subject)}{valued(self.items[group.members[-1]])}"
         whole = Box(
             id,
             group.around,
@@ -131,7 +131,7 @@ class _Builder:
             return box
         id = self.home[of.members[0]]
         title = next(box.title for box in self.overview.boxes if box.id == id)
-        kind = kinds(group.members, self.items)
+        kind = kinds(group.members, self.subject)
         box = replace(box, title=f"{_MARKS[box.stage]} {title}", kind=kind, beside=id)
         if box.stage != "backward" or self.subject.record is None:
             return box

@@ -93,7 +93,7 @@ def _traced(fn: Callable[..., Any], name: str, specs: Sequence[TensorSpec]) -> G
     training = fn.training
     fn.eval()
     try:
-        return _called(lambda: make_graph(lambda *xs: fn(*xs), *specs))
+        return _called(lambda: make_graph(fn, *specs))
     finally:
         fn.train(training)
 

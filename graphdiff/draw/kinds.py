@@ -6,15 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from graphdiff.draw import words
-from graphdiff.draw.subject import Item
+from graphdiff.draw.subject import Item, Subject
 from graphdiff.graph import Shape
 
 _MOST_KINDS = 4
 _PLUMBING = {"transpose", "reshape", "broadcast_to", "cast", "identity", "expand_dims", "squeeze", "moveaxis"}
 
 
-def kinds(members: Sequence[int], items: Sequence[Item]) -> str:
-    """What the operations do, each once, without mere rearrangement; with sizes where there is room."""
+def kinds(members: Sequence[int], subject: Subject) -> str:
+    """What the operations do, each once, without mere rearrangement and what is done beside, such as running
+    statistics; with sizes where there is room."""
+    items, members = subject.items, _handed_on(members, subject)
     told = [i for i in members if not _is_bias(i, items) and _name(i, items) not in _PLUMBING] or members
     plain = list(dict.fromkeys(_name(i, items) for i in told))
     sized = list(dict.fromkeys(_name(i, items) + _size(i, items) for i in told))
@@ -29,6 +31,15 @@ def counted(names: Iterable[str]) -> str:
 def listing(texts: Sequence[str], between: str = ", ", most: int = 3) -> str:
     shown = [words.short(text, 24) for text in texts[:most]]
     return between.join(shown + ["…"] * (len(texts) > most))
+
+
+def _handed_on(members: Sequence[int], subject: Subject) -> Sequence[int]:
+    """The operations that others outside depend on; all where none does."""
+    inside, wanted = set(members), set[int]()
+    for i in reversed(members):
+        if any(user in wanted or user not in inside for user, _ in subject.users[i]):
+            wanted.add(i)
+    return [i for i in members if i in wanted] or members
 
 
 def _name(i: int, items: Sequence[Item]) -> str:

@@ -13,37 +13,38 @@ from graphdiff.draw.folding import Group
 from graphdiff.draw.kinds import counted, kinds, listing
 from graphdiff.draw.modules import Box
 from graphdiff.draw.scopes import parts
-from graphdiff.draw.subject import Item
+from graphdiff.draw.subject import Item, Subject
 
 TITLE_LENGTH = 28
 _MOST_TOLD = 6  # operations without a scope that are told by their kinds
 
 
-def title_of(group: Group, items: Sequence[Item]) -> tuple[str, str]:
+def title_of(group: Group, subject: Subject) -> tuple[str, str]:
     """The title of a group, and what it does."""
     piece = group.instances[0] if group.instances else group.members
     if group.scope:
         name = group.scope[-1]
         if group.last and group.last != group.scope:
             name = f"{name} … {group.last[-1]}"
-        return name, kinds(piece, items)
+        return name, kinds(piece, subject)
     if len(piece) > 1:
-        return _of_several(group, piece, items)
-    node = items[piece[0]].node
+        return _of_several(group, piece, subject)
+    node = subject.items[piece[0]].node
     assert node.primitive is not None
     name, symbol = node.primitive.name, words.clean(node.primitive.symbol)
     return node.name or name, name if node.name else symbol if symbol != name else ""
 
 
-def _of_several(group: Group, piece: Sequence[int], items: Sequence[Item]) -> tuple[str, str]:
+def _of_several(group: Group, piece: Sequence[int], subject: Subject) -> tuple[str, str]:
     """What several operations outside a scope are called: the scopes inside, or what they do, or how many
     they are."""
+    items = subject.items
     if scopes := _scopes_inside(group, piece, items):
-        return scopes, kinds(piece, items)
+        return scopes, kinds(piece, subject)
     names = [p.name for i in piece if (p := items[i].node.primitive)]
     if len(piece) > _MOST_TOLD:
         return f"{len(piece):,} operations", counted(names)
-    told = kinds(piece, items)
+    told = kinds(piece, subject)
     return (told, "") if len(told) <= TITLE_LENGTH else (f"{len(piece)} operations", told)
 
 

@@ -28,7 +28,7 @@ def check_spec(case: ModuleCase) -> None:
         if real is not t.spec:
             raise AssertionError(f"{t.label} is said to be {t.spec!r}, it is {real!r}")
     module = case.fresh()
-    graph = make_graph(lambda *xs: module(*xs), *case.inputs)
+    graph = make_graph(module, *case.inputs)
     traced = [graph[i].spec for i in graph.outputs[: len(run.outputs)]]
     found = [t.spec for t in run.outputs]
     if traced != found:

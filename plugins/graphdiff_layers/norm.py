@@ -56,6 +56,37 @@ batch_norm = gd.Composite(
 )
 
 
+def _eval_scale(weight: gd.Tensor, variance: gd.Tensor, eps: float) -> gd.Tensor:
+    return weight / gd.sqrt(variance + eps)
+
+
+def _batch_norm_eval(
+    x: gd.Tensor, weight: gd.Tensor, bias: gd.Tensor, mean: gd.Tensor, variance: gd.Tensor, eps: float
+) -> gd.Tensor:
+    scale = _eval_scale(weight, variance, eps)
+    return x * _per_channel(scale) + _per_channel(bias - mean * scale)
+
+
+def _scale_grad(g: gd.Tensor, x: gd.Tensor, mean: gd.Tensor) -> gd.Tensor:
+    return gd.sum(g * (x - _per_channel(mean)), _AXES)
+
+
+batch_norm_eval = gd.Composite(
+    "batch_norm_eval",
+    _batch_norm_eval,
+    vjp=(
+        lambda g, out, x, w, b, m, v, eps: g * _per_channel(_eval_scale(w, v, eps)),
+        lambda g, out, x, w, b, m, v, eps: _scale_grad(g, x, m) / gd.sqrt(v + eps),
+        lambda g, *_, eps: gd.sum(g, _AXES),
+        lambda g, out, x, w, b, m, v, eps: -gd.sum(g, _AXES) * _eval_scale(w, v, eps),
+        lambda g, out, x, w, b, m, v, eps: _scale_grad(g, x, m) * _eval_scale(w, v, eps) / (-2.0 * (v + eps)),
+    ),
+    unify=slice(None),
+    formula=("γ/σ", "x̂", "1", "−γ/σ", "−γ·x̂/2σ²"),
+    symbol="BN",
+)
+
+
 class BatchNorm2d(gd.Module):
     """Every channel brought to mean 0 and deviation 1, then scaled and shifted (Ioffe and Szegedy 2015).
 
@@ -120,8 +151,9 @@ class BatchNorm2d(gd.Module):
 
     def _scaled(self, x: gd.Tensor) -> gd.Tensor:
         if not self.training:
-            scale = self.weight / gd.sqrt(self.running_var + self.eps)
-            return x * _per_channel(scale) + _per_channel(self.bias - self.running_mean * scale)
+            return batch_norm_eval(
+                x, self.weight, self.bias, self.running_mean, self.running_var, eps=self.eps
+            )
         if self.synchronised and x.backend.processes.size > 1:
             return self._scaled_together(x)
         count = x.size // self.weight.size

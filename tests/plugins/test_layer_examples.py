@@ -41,6 +41,20 @@ def test_batch_norms_own_rules_equal_its_decomposition(source):
         np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-9)
 
 
+@given(sources())
+def test_batch_norms_own_rules_equal_its_decomposition_in_evaluation(source):
+    from graphdiff_layers.norm import batch_norm_eval
+
+    x, variance = source.array((2, 2, 2, 2)), source.array((2,)) ** 2 + 0.5
+    operands = x, source.array((2,)), source.array((2,)), source.array((2,)), variance
+    g = source.array(x.shape)
+    whole, pull = gd.vjp(lambda *a: batch_norm_eval(*a, eps=1e-5), *operands)
+    parts, pull_parts = gd.vjp(lambda *a: batch_norm_eval.decompose(*a, eps=1e-5), *operands)
+    np.testing.assert_array_equal(whole, parts)
+    for ours, theirs in zip(pull(g), pull_parts(g), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-9)
+
+
 def test_batch_norm_has_a_second_derivative():
     x = np.random.default_rng(0).normal(size=(2, 2, 2, 2))
     layer = gd.layers.BatchNorm2d(2, dtype="float64")

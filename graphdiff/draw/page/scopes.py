@@ -56,7 +56,7 @@ class Scope:
             "name": self.name,
             "kind": self.kind,
             "path": self.path,
-            "does": kinds(box.members, subject.items) if box.members else "",
+            "does": kinds(box.members, subject) if box.members else "",
             "rows": [words.clean(row) for row in box.rows],
             "color": box.color,
             "children": [child if isinstance(child, int) else child.json(subject) for child in self.children],
