@@ -76,8 +76,8 @@ class Traced:
 
 
 def trace_call(fn: Callable[..., Any], leaves: Sequence[Any], structure: Structure) -> Traced:
-    """Run ``fn(*args, **kwargs)`` on stand-ins for what is data among the leaves of ``(args, kwargs)``, which
-    are called as ``fn`` calls them.
+    """Run ``fn(*args, **kwargs)`` on stand-ins for what is data among the leaves of ``(args, kwargs)``. What
+    has no name is called as ``fn`` calls it.
 
     Raises:
         TracingError: the function needs a value, or returns a backward record.
@@ -138,7 +138,7 @@ def _abstracted(value: Any, name: str) -> Any:
         return abstract(value, name)
     if is_array(value):
         t = as_tensor(value)
-        return abstract(t.spec, name or t.name)
+        return abstract(t.spec, t.name or name)
     return value
 
 

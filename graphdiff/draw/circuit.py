@@ -7,22 +7,30 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from graphdiff.diagnose.first_bad import Bad
 from graphdiff.draw import words
+from graphdiff.draw.first_bad import Spot, spot_of
 from graphdiff.draw.glyphs import folded_operand, glyph
 from graphdiff.draw.subject import Array, Item, Subject
 
 NO_GRADIENT = "—"
+FIRST_BAD = "first bad: "
 
 
 @dataclass(frozen=True)
 class Operator:
-    """An operation: round in the forward pass, square in the backward pass."""
+    """An operation: round in the forward pass, square in the backward pass.
+
+    Attributes:
+        bad: NaN or infinity begins here.
+    """
 
     id: str
     glyph: str
     tooltip: str
     backward: bool
     inside: tuple[int, ...]
+    bad: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,7 @@ class End:
     tooltip: str
     backward: bool
     inside: tuple[int, ...] = ()
+    bad: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class Wire:
         above, below, local: the texts on it: value, gradient, and the local gradient at its head.
         into: "operator", "point" or "result": what the head is.
         backward: it carries a gradient of the backward pass.
+        bad: it carries the first NaN or infinity.
     """
 
     id: str
@@ -56,6 +66,7 @@ class Wire:
     into: str
     backward: bool
     inside: tuple[int, ...]
+    bad: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,9 +94,9 @@ class Circuit:
     """A forward operator and one that belongs to its backward, where both are shown."""
 
 
-def circuit_of(subject: Subject, local_gradients: bool = False) -> Circuit:
-    """The circuit of a subject; ``local_gradients`` adds them at the heads of the wires."""
-    return _Builder(subject, local_gradients).build()
+def circuit_of(subject: Subject, local_gradients: bool = False, bad: Bad | None = None) -> Circuit:
+    """The circuit of a subject, where it goes bad marked; ``local_gradients`` adds them at heads of wires."""
+    return _Builder(subject, local_gradients, spot_of(bad, subject)).build()
 
 
 @dataclass(frozen=True)
@@ -100,10 +111,11 @@ class _Use:
 
 
 class _Builder:
-    def __init__(self, subject: Subject, local_gradients: bool) -> None:
+    def __init__(self, subject: Subject, local_gradients: bool, spot: Spot) -> None:
         self.subject = subject
         self.items = subject.items
         self.local_gradients = local_gradients
+        self.spot = spot
         self.folded = [folded_operand(item, subject.items) for item in subject.items]
         self.circuit = Circuit(subject)
         self.results: dict[int, list[int]] = {}
@@ -121,7 +133,8 @@ class _Builder:
                 continue
             else:
                 text = self.names[i]
-                leaf = End(f"n{i}", text, _describe(item, text), item.backward, item.inside)
+                bad = i == self.spot.item
+                leaf = End(f"n{i}", text, _describe(item, text), item.backward, item.inside, bad)
                 self.circuit.leaves.append(leaf)
             uses = [self._use(user, k) for user, k in users if not self._lends(i, user)]
             self._add_wires(i, item, uses + self._results(i, item))
@@ -135,9 +148,8 @@ class _Builder:
 
     def _add_operator(self, i: int, item: Item) -> None:
         shown = glyph(item, self.folded[i], self.items)
-        self.circuit.operators.append(
-            Operator(f"n{i}", shown, _describe_operation(item), item.backward, item.inside)
-        )
+        told, bad = _describe_operation(item), i == self.spot.item
+        self.circuit.operators.append(Operator(f"n{i}", shown, told, item.backward, item.inside, bad))
 
     def _use(self, user: int, argnum: int) -> _Use:
         item = self.items[user]
@@ -165,18 +177,17 @@ class _Builder:
     def _add_wires(self, i: int, item: Item, uses: Sequence[_Use]) -> None:
         if len(uses) < 2:
             use = uses[0] if uses else _Use("", "", None, "", ())
-            self._add_wire(f"w{i}", f"n{i}", use, item, item.gradient, trunk=True)
+            self._add_wire(f"w{i}", f"n{i}", use, i, item.gradient, trunk=True)
             return
         point = Point(f"p{i}", f"{_name(item)} branches {len(uses)} ways", item.inside)
         self.circuit.points.append(point)
         trunk = _Use(point.id, "point", None, "", item.inside)
-        self._add_wire(f"w{i}", f"n{i}", trunk, item, item.gradient, trunk=True)
+        self._add_wire(f"w{i}", f"n{i}", trunk, i, item.gradient, trunk=True)
         for k, use in enumerate(uses, 1):
-            self._add_wire(f"w{i}_{k}", point.id, use, item, use.gradient, trunk=False)
+            self._add_wire(f"w{i}_{k}", point.id, use, i, use.gradient, trunk=False)
 
-    def _add_wire(
-        self, id: str, tail: str, use: _Use, item: Item, gradient: Array | None, trunk: bool
-    ) -> None:
+    def _add_wire(self, id: str, tail: str, use: _Use, i: int, gradient: Array | None, trunk: bool) -> None:
+        item = self.items[i]
         shape = item.node.spec.shape
         value = words.array(item.value) if item.value is not None else words.shape(shape) if shape else ""
         if trunk and item.node.name and item.node.primitive is not None and use.into != "result":
@@ -187,10 +198,15 @@ class _Builder:
             below = NO_GRADIENT if gradient is None else words.array(gradient)
         carries = item.backward and self.subject.show != "forward"
         above, below = ("", value) if carries else (value, below)
+        bad = self.spot.is_on(i, use.head, gradient) and (trunk or self.spot.back)
+        if bad:
+            above, below = (
+                (above, FIRST_BAD + below) if self.spot.back or carries else (FIRST_BAD + above, below)
+            )
         inside = _common(item.inside, use.inside)
         tooltip = _describe(item, _name(item), gradient)
         self.circuit.wires.append(
-            Wire(id, tail, use.head, above, below, use.local, tooltip, use.into, carries, inside)
+            Wire(id, tail, use.head, above, below, use.local, tooltip, use.into, carries, inside, bad)
         )
 
     def _pair(self) -> None:

@@ -33,6 +33,8 @@ _GRAPH = {
 }
 _NODE = {"fontsize": "13", "color": palette.INK, "fontcolor": palette.INK, "penwidth": "1.3"}
 _EDGE = {"fontsize": "11", "color": palette.INK, "penwidth": "1", "arrowsize": "0.65"}
+_BAD = {"color": palette.NOT_FINITE, "penwidth": "4"}
+_BAD_WIRE = {"color": palette.NOT_FINITE, "penwidth": "2"}
 _END = {"shape": "plaintext", "margin": "0.03", "height": "0.3", "width": "0.25"}
 
 
@@ -124,7 +126,7 @@ class _Writer:
             tooltip=markup.tip(end.tooltip),
             fontcolor=color,
             fontsize=size,
-            **_END,
+            **(_END | (_BAD | {"shape": "box", "style": "rounded"} if end.bad else {})),
         )
 
     def _write_operator(self, operator: Operator) -> None:
@@ -143,6 +145,7 @@ class _Writer:
             fillcolor=palette.BACKWARD if operator.backward else palette.OPERATOR,
             tooltip=markup.tip(operator.tooltip),
             **shape,
+            **(_BAD if operator.bad else {}),
         )
 
     def _keep_order(self) -> None:
@@ -172,10 +175,10 @@ class _Writer:
             start, end = (f"{wire.id}:e", wire.tail), (wire.head, f"{wire.id}:w")
             into = {"arrowhead": "none", "tailclip": "false", "weight": "8"}
             out = {"dir": "back", "arrowtail": arrow, "headclip": "false"}
-        tooltip = markup.tip(wire.tooltip)
-        self.dot.edge(*start, **into, tooltip=tooltip, id=f"{wire.id}-in")
+        alike = {"tooltip": markup.tip(wire.tooltip), **(_BAD_WIRE if wire.bad else {})}
+        self.dot.edge(*start, **into, **alike, id=f"{wire.id}-in")
         if wire.head:
-            self.dot.edge(*end, **out, tooltip=tooltip, id=f"{wire.id}-out")
+            self.dot.edge(*end, **out, **alike, id=f"{wire.id}-out")
 
     def _connect_passes(self) -> None:
         for end, operator in self.circuit.loans:
@@ -204,7 +207,9 @@ def _wire_table(wire: Wire) -> str:
         above.append(_number("", palette.GREY, "BOTTOM", 36))
         below.append(_number(f"×{words.short(wire.local)}", palette.GREY, "TOP", 36, size=9))
     rule = markup.row(*above) + "<HR/>" + markup.row(*below)
-    return markup.label(markup.table(rule, CELLPADDING=1, COLOR=palette.INK))
+    return markup.label(
+        markup.table(rule, CELLPADDING=1, COLOR=palette.NOT_FINITE if wire.bad else palette.INK)
+    )
 
 
 def _number(text: str, color: str, side: str, width: int = WIDTH, size: float = 0) -> str:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from graphdiff.autodiff import Backward
-from graphdiff.diagnose.first_bad import Bad, Search, called
+from graphdiff.diagnose.first_bad import Bad, Search
 from graphdiff.diagnose.numbers import Numbers, Row, numbers_of, profile, statistics
 from graphdiff.diagnose.run import run_of
 from graphdiff.diagnose.statistics import Statistics, bad_counts
 from graphdiff.draw import palette, words
+from graphdiff.draw.first_bad import marked, told
 from graphdiff.draw.modules import Box, Overview
 from graphdiff.draw.subject import Item
 from graphdiff.errors import ArgumentError
@@ -128,30 +129,8 @@ def annotated(view: Overview, figures: Figures, marks: bool = True) -> None:
         _tint(view, rows, figures.color)
     if figures.bad is not None:
         view.facts.insert(0, told(figures.bad))
-        place = (figures.bad.origin or figures.bad.node).id
         if marks:
-            view.boxes = [_marked(box, view.subject.items, place, figures.bad) for box in view.boxes]
-
-
-def told(bad: Bad) -> str:
-    """The first bad node in a few words, for a heading."""
-    node = bad.origin or bad.node
-    scope = f" in {node.scope}" if node.scope and not node.name else ""
-    return f"first bad {_what(bad)}: {bad.kind}, {called(node)}{scope}"
-
-
-def _what(bad: Bad) -> str:
-    return "gradient" if bad.node.role == "backward" else "value"
-
-
-def _marked(box: Box, items: Sequence[Item], place: int, bad: Bad) -> Box:
-    inside = {items[i].node.id for i in box.members} | {
-        items[k].node.id for i in box.members for k in items[i].inputs if items[k].node.role == "parameter"
-    }
-    if place not in inside:
-        return box
-    mark = f"{bad.kind} {_what(bad)} begins here: {bad.why}"
-    return replace(box, rows=(*box.rows, mark), color=palette.NOT_FINITE)
+            view.boxes = [marked(box, view.subject.items, figures.bad) for box in view.boxes]
 
 
 def _rows_of(box: Box, items: Sequence[Item], numbers: Numbers | None) -> list[Row]:

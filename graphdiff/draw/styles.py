@@ -8,7 +8,8 @@ from graphdiff.draw import words
 from graphdiff.draw.building import overview_of
 from graphdiff.draw.circuit import circuit_of
 from graphdiff.draw.circuit_dot import circuit_dot
-from graphdiff.draw.figures import Figures, annotated, told
+from graphdiff.draw.figures import Figures, annotated
+from graphdiff.draw.first_bad import told
 from graphdiff.draw.folding import BUDGET, folding_of
 from graphdiff.draw.labels import labelled
 from graphdiff.draw.modules_dot import modules_dot
@@ -42,13 +43,13 @@ class Options:
 
 def circuit(subject: Subject, options: Options) -> Picture:
     """A circle for every operation."""
-    view = circuit_of(subject, options.local_gradients)
+    bad = None if options.steady else options.figures.bad
+    view = circuit_of(subject, options.local_gradients, bad)
     boxes = len(view.operators) + len(view.leaves) + len(view.results)
 
     def coarser(budget: int, why: str) -> Picture:
         return _coarser(subject, options, boxes, min(budget, BUDGET), why)
 
-    bad = None if options.steady else options.figures.bad
     title = " · ".join(filter(None, (options.title, told(bad) if bad else "")))
     return Picture(circuit_dot(view, title), view, title=title, boxes=boxes, coarser=coarser)
 

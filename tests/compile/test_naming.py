@@ -53,6 +53,11 @@ def test_inputs_have_the_names_of_the_arguments_and_their_place_in_them():
     assert set(names) <= {node["name"] for node in json.loads(json_text(picture))["nodes"]}
 
 
+def test_a_tensor_that_has_a_name_keeps_it():
+    batch = gd.tensor(np.ones((2, 2)), name="batch")
+    assert inputs_of(gd.make_graph(lambda x, y: x + y, batch, SPEC)) == ["batch", "y"]
+
+
 def test_errors_say_which_argument_does_not_fit():
     with pytest.raises(ShapeError, match=r"batch\[1\]: float64\[3, 3\]"):
         gd.compile(lambda batch: batch[0] @ batch[1])((np.ones((2, 2)), np.ones((3, 3))))

@@ -91,6 +91,54 @@ def test_a_circuit_names_it_in_its_title():
     assert picture.title == "mine · first bad value: infinite, log"
 
 
+def bad_ids(view):
+    return {x.id for x in (*view.operators, *view.leaves, *view.wires) if x.bad}
+
+
+def test_a_circuit_marks_the_operation_and_the_wire_where_bad_values_begin():
+    x, y = gd.variables(x=2.0, y=2.0)
+    f = (gd.log(x - y) * x + y).named("f")
+    picture = gd.draw(f.backward())
+    (log,) = [op for op in picture.view.operators if op.glyph == "ln"]
+    assert bad_ids(picture.view) == {log.id, f"w{log.id[1:]}"}
+    (wire,) = [wire for wire in picture.view.wires if wire.bad]
+    assert wire.above == "first bad: −∞"
+    thick = [line for line in picture.dot.splitlines() if "penwidth=4" in line]
+    assert [f"id={log.id} " in line for line in thick] == [True]
+    assert not bad_ids(gd.draw((x * y).backward()).view)
+
+
+def distance():
+    x = gd.variable([3.0, 4.0], name="x")
+    return gd.sqrt(gd.sum(gd.square(x - gd.tensor([3.0, 4.0], name="target")))).named("d").backward()
+
+
+def test_a_bad_gradient_is_marked_on_the_wire_that_it_goes_back_on():
+    view = gd.draw(distance()).view
+    (root,) = [op for op in view.operators if op.bad]
+    (wire,) = [wire for wire in view.wires if wire.bad]
+    assert root.glyph == "√"
+    assert (wire.head, wire.above, wire.below) == (root.id, "0.00", "first bad: ∞")
+
+
+def test_a_bad_gradient_is_marked_at_the_operation_of_the_backward_pass_where_that_is_drawn():
+    view = gd.draw(distance(), show="both").view
+    (divide,) = [op for op in view.operators if op.bad]
+    (wire,) = [wire for wire in view.wires if wire.bad]
+    assert (divide.glyph, divide.backward, wire.tail) == ("÷", True, divide.id)
+    assert wire.below == "first bad: ∞"
+
+
+def test_a_bad_leaf_and_a_bad_part_of_an_unfolded_composite_are_marked():
+    z, w = gd.variables(z=np.nan, w=1.0)
+    view = gd.draw((z * w).backward()).view
+    assert [leaf.text for leaf in view.leaves if leaf.bad] == ["z"]
+    risky = gd.Composite("risky", lambda v: gd.log(v) * v)
+    view = gd.draw((risky(gd.variable(-1.0)) + 1.0).backward(), unfold=True).view
+    assert [op.glyph for op in view.operators if op.bad] == ["ln"]
+    assert sum(wire.bad for wire in view.wires) == 1
+
+
 def test_the_text_is_the_same_in_every_run():
     def picture():
         return drawn(network(lambda v: gd.log(v * 0.0)), numbers=("shape", "values", "histogram")).dot

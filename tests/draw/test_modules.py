@@ -311,4 +311,19 @@ def test_running_statistics_are_no_inputs() -> None:
     shift = gd.tensor(np.ones(8), name="shift")
     graph = gd.make_graph(lambda x: net(x) + shift, gd.TensorSpec((2, 4), "float32"))
     picture = draw(graph, style="tensor")
-    assert {box.title for box in picture.view.boxes if box.fill == "input"} == {"input", "shift"}
+    assert {box.title for box in picture.view.boxes if box.fill == "input"} == {"x", "shift"}
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_is_one_box_that_reads_so(training: bool) -> None:
+    net = gd.layers.Sequential(
+        conv=gd.layers.Conv2d(1, 2, 3), norm=gd.layers.BatchNorm2d(2), last=gd.layers.Flatten()
+    ).train(training)
+    spec = gd.TensorSpec((2, 1, 4, 4), "float32")
+    for target in (gd.make_graph(net, spec), gd.sum(net(np.ones(spec.shape, "float32"))).backward()):
+        view = draw(target, style="tensor").view
+        (box,) = [box for box in view.boxes if box.title == "norm"]
+        assert box.kind == ("batch_norm" if training else "batch_norm_eval")
+    composite = "batch_norm" if training else "batch_norm_eval"
+    unfolded = draw(target, style="tensor", unfold=composite)
+    assert unfolded.subject.operations > view.subject.operations

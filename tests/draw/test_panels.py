@@ -55,7 +55,7 @@ def test_a_whole_step_has_a_panel_for_each_part(step: gd.Graph) -> None:
     view = view_of(step)
     assert view.stages == ["forward", "backward", "update"]
     forward = titles(view, "forward")
-    assert list(forward) == ["input1", "input2", "first", "last", "loss"]
+    assert list(forward) == ["x", "y", "first", "last", "loss"]
     assert list(titles(view, "backward")) == ["∂ loss", "∂ last", "∂ first"]
     assert set(titles(view, "update")) == {"optimizer", "Δ first", "Δ last"}
     for stage, mark in (("backward", "∂"), ("update", "Δ")):
