@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from graphdiff.draw import markup, palette, words
 from graphdiff.draw.circuit import NO_GRADIENT, Circuit, End, Operator, Wire
+from graphdiff.draw.crossings import room_before
 from graphdiff.draw.subject import Item
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class _Writer:
         self.dot = dot
         self.circuit = circuit
         self.show = circuit.subject.show
+        self.room = room_before(circuit)
         self.clusters: dict[tuple[int, ...], graphviz.Digraph] = {(): dot}
 
     def write(self, title: str) -> None:
@@ -171,6 +173,8 @@ class _Writer:
         start, end = (wire.tail, f"{wire.id}:w"), (f"{wire.id}:e", wire.head)
         into = {"arrowhead": "none", "headclip": "false", "weight": "8"}
         out = {"arrowhead": arrow, "tailclip": "false"}
+        if wire.head in self.room:
+            out["minlen"] = str(self.room[wire.head])
         if wire.backward and self.show == "both":  # drawn from right to left, under the forward pass
             start, end = (f"{wire.id}:e", wire.tail), (wire.head, f"{wire.id}:w")
             into = {"arrowhead": "none", "tailclip": "false", "weight": "8"}

@@ -7,7 +7,9 @@ import math
 from typing import TYPE_CHECKING
 
 from graphdiff.draw import markup, palette, words
-from graphdiff.draw.modules import Box, Link, Norm, Overview, Repeat, norms_in
+from graphdiff.draw.arrows import Arrows
+from graphdiff.draw.chips import chip
+from graphdiff.draw.modules import Box, Norm, Overview, Repeat, norms_in
 from graphdiff.draw.subject import STAGES
 from graphdiff.draw.titles import TITLE_LENGTH
 
@@ -40,21 +42,11 @@ def modules_dot(overview: Overview, title: str = "", steady: bool = False) -> st
     """The overview as DOT text; a steady one has a legend of all states, not only of those that occur."""
     panels = len(overview.stages) > 1
     dot = markup.digraph(_GRAPH | ({"newrank": "true"} if panels else {}), _NODE, _EDGE)
+    arrows = Arrows(dot, overview)
     _write_heading(dot, title, overview.facts)
-    next_to = {(one.id, other.id) for one, other in itertools.pairwise(overview.boxes)}
-    stage = {box.id: box.stage if panels else "" for box in overview.boxes}
-    skips = [
-        link
-        for link in overview.links
-        if not panels and _skips(link, overview) and (link.tail, link.head) not in next_to
-    ]
-    for link in skips:  # what is written first comes to stand on the left, where no other label is in its way
-        _write_link(dot, link)
+    arrows.write_skips()
     _write_boxes(dot, overview)
-    for link in overview.links:
-        if link not in skips:
-            straight = (link.tail, link.head) in next_to
-            _write_link(dot, link, straight, stage[link.tail] != stage[link.head], panels)
+    arrows.write_others()
     if panels:
         _write_rows(dot, overview)
     if overview.subject.record is not None and any(link.gradient for link in overview.links):
@@ -189,59 +181,7 @@ def _colour(norm: Norm) -> str:
 
 def _chips(gradient: Norm, color: str) -> str:
     name = markup.cell(markup.font("‖∇W‖", color, 10))
-    return markup.table(markup.row(name, _chip(gradient)), CELLPADDING=3)
-
-
-def _chip(gradient: Norm, prefix: str = "") -> str:
-    """The norm on its colour. Zero, not yet and none are no colours but words, on grey or in a frame."""
-    if gradient.state != "known":
-        text = "no backward yet" if gradient.state == "not yet" else "no gradient here"
-        return markup.cell(markup.font(text, palette.GREY, 10), BGCOLOR=palette.EMPTY)
-    fill = palette.of_norm(gradient.value)
-    text = markup.font(prefix + words.norm(gradient.value), palette.on(fill), 10)
-    if gradient.value == 0:
-        return markup.cell(text, BGCOLOR=fill, BORDER=1, COLOR=palette.NEUTRAL)
-    return markup.cell(text, BGCOLOR=fill)
-
-
-def _write_link(
-    dot: graphviz.Digraph, link: Link, straight: bool = False, across: bool = False, upwards: bool = False
-) -> None:
-    ahead = palette.GRADIENT if link.backward else palette.VALUE
-    cells = []
-    if link.text:
-        cells.append(markup.cell(markup.font(link.text, ahead, 10), ALIGN="LEFT"))
-    if link.gradient is not None:
-        cells += [markup.cell(WIDTH=1)] * bool(cells)
-        cells.append(_chip(link.gradient, "‖∇‖ "))
-    flows = {"color": ahead}
-    if link.gradient is not None and link.gradient.state == "known":
-        back = palette.of_line(palette.of_norm(link.gradient.value))
-        flows = {"color": f"{ahead}:{back}", "dir": "both", "arrowhead": "normal", "arrowtail": "normal"}
-    label = markup.label(_beside(cells)) if cells else None
-    if straight:
-        flows["weight"] = "8"
-    ends = link.tail, link.head
-    if across:
-        flows |= {"constraint": "false", "style": "dashed"}
-        label = None
-    elif link.backward and upwards:  # so that a row is a layer in every panel
-        ends = link.head, link.tail
-        flows["dir"] = "back"
-    dot.edge(
-        *ends,
-        label=label,
-        tooltip=markup.tip(link.text),
-        labeltooltip=" ",
-        id=link.id,
-        **flows,
-    )
-
-
-def _skips(link: Link, overview: Overview) -> bool:
-    """Whether a link leads around boxes that lie between its ends, as a residual connection does."""
-    branches = sum(other.tail == link.tail for other in overview.links) > 1
-    return branches and sum(other.head == link.head for other in overview.links) > 1
+    return markup.table(markup.row(name, chip(gradient)), CELLPADDING=3)
 
 
 def _write_rows(dot: graphviz.Digraph, overview: Overview) -> None:
@@ -255,12 +195,6 @@ def _write_rows(dot: graphviz.Digraph, overview: Overview) -> None:
         for one, next in itertools.pairwise(ids):
             row.edge(one, next)
         dot.subgraph(row)
-
-
-def _beside(cells: list[str]) -> str:
-    """A label that stands a little away from its arrow."""
-    space = markup.cell(WIDTH=6)
-    return markup.table(markup.row(space, *cells), CELLSPACING=2, CELLPADDING=1)
 
 
 def _write_legend(dot: graphviz.Digraph, overview: Overview, every_state: bool) -> None:
@@ -278,7 +212,7 @@ def _write_legend(dot: graphviz.Digraph, overview: Overview, every_state: bool) 
     if every_state or not all(map(math.isfinite, known)):
         row.append(colour(float("nan"), "NaN / ∞", 40))
     if every_state or 0 in known:
-        row += [markup.cell(WIDTH=6), _chip(Norm("known", 0.0)), text("zero")]
+        row += [markup.cell(WIDTH=6), chip(Norm("known", 0.0)), text("zero")]
     if every_state or any(norm.state == "none" for norm in norms):
         row += [markup.cell(WIDTH=6), markup.cell(BGCOLOR=palette.EMPTY, WIDTH=14), text("no gradient here")]
     space = markup.row(markup.cell(HEIGHT=8))
