@@ -2,12 +2,21 @@
 
 They are started by a launcher such as ``torchrun``, which tells each its place. What passes between them is
 a backend's affair: it says which process this one is, and has a kernel for ``all_reduce``.
+
+A process that dies is noticed at once. One that is stopped, or at work on something else, is waited for: ten
+minutes, or the seconds that the environment variable ``GRAPHDIFF_TIMEOUT`` says.
 """
 
 from __future__ import annotations
 
+import math
 import os
+from contextlib import suppress
 from typing import NamedTuple
+
+from graphdiff.errors import ArgumentError
+
+TIMEOUT = "GRAPHDIFF_TIMEOUT"
 
 
 class Processes(NamedTuple):
@@ -49,3 +58,21 @@ def launched() -> int:
 def restarts() -> int:
     """How often the launcher has started them anew after one had died."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+
+
+def launch() -> str:
+    """What tells this start of the launcher, and the restarts it makes, from another."""
+    return os.environ.get("TORCHELASTIC_RUN_ID", "")
+
+
+def patience() -> float:
+    """For how many seconds a process waits for another that has not come.
+
+    Raises:
+        ArgumentError: the environment variable holds no such number.
+    """
+    text = os.environ.get(TIMEOUT, "600")
+    with suppress(ValueError):
+        if 0 < float(text) < math.inf:
+            return float(text)
+    raise ArgumentError(f"{TIMEOUT}={text} is no time to wait", fix="give seconds, such as 600")

@@ -16,7 +16,6 @@ from graphdiff.cell import Cell
 from graphdiff.diagnose import diagnose
 from graphdiff.errors import ArgumentError, NonFiniteError, StateError
 from graphdiff.leaf import tensor
-from graphdiff.processes import restarts
 from graphdiff.tensor import Tensor
 from graphdiff.train.bar import Bar
 from graphdiff.train.callbacks import Callback
@@ -85,7 +84,7 @@ class Loop:
     def run(self, *, resume: bool, progress: bool) -> History:
         """Train to the end of the last epoch, or until a callback stops it."""
         callbacks, kept = self.settings.callbacks, self.settings.checkpoints
-        resume = resume or (restarts() > 0 and kept is not None)
+        resume = resume or (kept is not None and kept.own)
         if resume and kept is None:
             raise ArgumentError("nothing to resume from", fix="give checkpoints=Checkpoints(folder)")
         if kept is not None and kept.there and not resume:
@@ -259,7 +258,7 @@ class Loop:
             "history": self.history.as_dict(),
         }
         if self.processes.first:
-            kept.write(len(self.history.rates), arrays, facts)
+            kept.write(self.epoch, len(self.history.rates), arrays, facts)
 
     def _restore(self, arrays: dict[str, Any], facts: dict[str, Any]) -> None:
         check_same(_fact(facts, "settings", dict), self._identity())

@@ -21,7 +21,7 @@ _LEADING = {"reshape", "concatenate"}  # what puts gradients into a bucket
 def overlapped(program: Program) -> Program:
     """The program with its sums over processes begun early and waited for late.
 
-    The order depends on the program alone, so it is the same in every process.
+    They stay in the order of the program, which is the same in every process: what is between them need not be.
     """
     if not any(isinstance(node.primitive, Collective) for node in program.nodes):
         return program
@@ -32,9 +32,12 @@ def _early(program: Program) -> Program:
     """Collectives, and what leads to nothing else, right after the last operand."""
     early = _leading(program)
     place: dict[int, int] = {}
+    latest = 0
     for k, node in enumerate(program.nodes):
         operands = (place[i] for i in node.inputs if i in place)
         place[node.id] = max(operands, default=0) if node.id in early else k
+        if isinstance(node.primitive, Collective):
+            latest = place[node.id] = max(latest, place[node.id])
     ordered = sorted(program.nodes, key=lambda node: (place[node.id], node.id in early))
     return replace(program, nodes=tuple(ordered))
 

@@ -6,13 +6,14 @@ from collections.abc import Hashable
 
 from graphdiff.compile.program import Program
 from graphdiff.graph import Node
+from graphdiff.ops.collective import Collective
 
 _SMALL = 64  # bytes of a constant worth comparing by value
 
 
 def merge_common(program: Program) -> Program:
     """Equal nodes become one, unless one of them is there to be computed again; so do small constants of
-    equal bytes."""
+    equal bytes. (These may be equal in one process and not in another, so collectives stay apart.)"""
     seen: dict[Hashable, int] = {}
 
     def rewrite(node: Node) -> Node | int:
@@ -26,6 +27,8 @@ def merge_common(program: Program) -> Program:
 
 
 def _key(node: Node, program: Program) -> Hashable | None:
+    if isinstance(node.primitive, Collective):
+        return None
     if node.primitive is not None:
         # Spelled out, because 1, True and 1.0 are equal as keys, and so are 0.0 and −0.0.
         params = tuple((k, repr(v)) for k, v in node.params.items())
