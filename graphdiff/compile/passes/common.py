@@ -13,7 +13,7 @@ _SMALL = 64  # bytes of a constant worth comparing by value
 
 def merge_common(program: Program) -> Program:
     """Equal nodes become one, unless one of them is there to be computed again; so do small constants of
-    equal bytes. (These may be equal in one process and not in another, so collectives stay apart.)"""
+    equal bytes."""
     seen: dict[Hashable, int] = {}
 
     def rewrite(node: Node) -> Node | int:
@@ -28,7 +28,7 @@ def merge_common(program: Program) -> Program:
 
 def _key(node: Node, program: Program) -> Hashable | None:
     if isinstance(node.primitive, Collective):
-        return None
+        return None  # other processes, whose programs may be others, wait for each of them
     if node.primitive is not None:
         # Spelled out, because 1, True and 1.0 are equal as keys, and so are 0.0 and −0.0.
         params = tuple((k, repr(v)) for k, v in node.params.items())

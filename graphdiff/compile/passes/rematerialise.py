@@ -166,9 +166,9 @@ class _Lives:
         if node is None or i in nodes or (root != dropped and self.end[root] >= place):
             return True
         assert node.primitive is not None
-        if isinstance(node.primitive, Collective) or (node.primitive.name in _COSTLY and not costly):
+        if isinstance(node.primitive, Collective) or len(nodes) >= _LONGEST:
             return False
-        if len(nodes) >= _LONGEST:
+        if node.primitive.name in _COSTLY and not costly:
             return False
         fine = all(self._collect(j, dropped, place, costly, nodes) for j in node.inputs)
         nodes[i] = node
