@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import math
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import NamedTuple
 
 from graphdiff.errors import ArgumentError
@@ -48,6 +50,18 @@ class Processes(NamedTuple):
 
 
 ALONE = Processes(0, 1)
+_apart: ContextVar[bool] = ContextVar("graphdiff_apart", default=False)
+computed_apart = _apart.get
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Each process computes as if alone: for what all of them compute on the same examples."""
+    token = _apart.set(True)
+    try:
+        yield
+    finally:
+        _apart.reset(token)
 
 
 def launched() -> int:

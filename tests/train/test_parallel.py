@@ -150,7 +150,7 @@ def test_transforms_see_the_examples_places_in_the_whole():
 
     data = (np.zeros((10, 1)), np.arange(10))
     for rank in (0, 1):
-        for batch, examples, _ in shares(data, 4, Processes(rank, 2), shuffle=True, transform=Place()):
+        for batch, examples, _, _ in shares(data, 4, Processes(rank, 2), shuffle=True, transform=Place()):
             np.testing.assert_array_equal(batch.inputs[:, 0], batch.labels)
             assert examples in (4, 2)
 
@@ -208,7 +208,7 @@ def test_a_lost_process_is_named(monkeypatch):
     monkeypatch.setattr(dist, "all_reduce", broken)
     monkeypatch.setattr(dist, "get_rank", lambda: 1)
     monkeypatch.setattr(dist, "get_world_size", lambda: 2)
-    with pytest.raises(BackendError, match=r"process 1 of 2 lost the others.*Connection closed") as caught:
+    with pytest.raises(BackendError, match=r"process 1 .* of 2 lost the others.*Connection closed") as caught:
         gd.all_reduce(gd.tensor([1.0]))
     assert "max-restarts" in str(caught.value)
 

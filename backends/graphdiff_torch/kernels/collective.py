@@ -21,7 +21,7 @@ _OWN = re.compile(r"^\[\S+:\d+\] |\. This is typically .*")  # gloo's source lin
 
 
 class _Board:
-    """Where processes say that they wait: so in the end it is known for whom. Kept in the launcher's store."""
+    """Where processes say that they wait, so that in the end it is known for whom: the launcher's store."""
 
     def __init__(self, store: dist.Store, rank: int, size: int) -> None:
         self.store, self.rank, self.size = store, rank, size
@@ -111,8 +111,8 @@ def awaited(total: Array) -> Array:
 
 
 def _said(work: dist.Work) -> bool:
-    """Wait until a sum is there or has failed, in pieces, between which an interrupt is heard; whether it took
-    so long that others were told."""
+    """Wait until a sum is there or has failed, in pieces, between which an interrupt is heard; whether that
+    was said to the others."""
     said = False
     while not work.is_completed():
         try:
@@ -131,9 +131,8 @@ def _late(problem: Exception) -> bool:
 def _unanswered() -> BackendError:
     silent = _board.silent() if _board is not None else []
     who = " and ".join(f"process {k}" for k in silent) or "another one, at work on another sum"
-    rank, size = (_board.rank, _board.size) if _board is not None else (dist.get_rank(), dist.get_world_size())
     return BackendError(
-        f"process {rank} of {size} (counted from 0) has waited {patience():g} seconds for {who}",
+        f"{_own_name()} has waited {patience():g} seconds for {who}",
         fix="see what that one does: it may be stopped, hang, or take another way through the program; if it "
         f"only has more to do than the others, give it time: {TIMEOUT}={6 * patience():g}",
     )
@@ -142,9 +141,14 @@ def _unanswered() -> BackendError:
 def _lost(problem: Exception) -> BackendError:
     first = _OWN.sub("", str(problem).strip().splitlines()[0])
     return BackendError(
-        f"process {dist.get_rank()} of {dist.get_world_size()} lost the others, one of which has ended: {first}",
+        f"{_own_name()} lost the others, one of which has ended: {first}",
         fix="see what that one said last; with checkpoints, torchrun --max-restarts=1 goes on from the last",
     )
+
+
+def _own_name() -> str:
+    rank, size = (_board.rank, _board.size) if _board else (dist.get_rank(), dist.get_world_size())
+    return f"process {rank} (from 0) of {size}"
 
 
 COLLECTIVES: Kernels = {"all_reduce": lambda x: awaited(begun(x))}
