@@ -185,7 +185,7 @@ class Loop:
         inputs, labels = map(tensor, share.batch)
         if self.processes.size == 1:
             return self.trainer.step(inputs, labels)
-        told = tensor([share.weight, share.digest], "float32")
+        told = tensor([share.weight, share.digest], "float64")
         return self.trainer.step(inputs, labels, told, whole=share.examples < self.processes.size)
 
     def _fetch(self) -> None:

@@ -212,7 +212,7 @@ class Trainer:
 
         Args:
             share: where several processes train together, what a mean over these examples counts in the
-                mean over those of all, and a number to be added up; (2,), float32.
+                mean over those of all, and a number to be added up; (2,), float64.
             whole: every process has all the examples, which are too few to be shared out.
 
         Returns:
@@ -263,7 +263,8 @@ class Trainer:
         if share is None:
             return measured
         with context.no_grad(), context.scope("measures"):
-            return ops.all_reduce(ops.concatenate([measured * share[:1], share[1:]]))
+            told = ops.cast(share, measured.dtype)
+            return ops.all_reduce(ops.concatenate([measured * told[:1], told[1:]]))
 
     def _descended(self, loss: Tensor) -> Tensor:
         return loss if self.penalty is None else loss + self.penalty(self.model)
