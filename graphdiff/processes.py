@@ -2,12 +2,23 @@
 
 They are started by a launcher such as ``torchrun``, which tells each its place. What passes between them is
 a backend's affair: it says which process this one is, and has a kernel for ``all_reduce``.
+
+A process that dies is noticed at once. One that is stopped, or at work on something else, is waited for: ten
+minutes, or the seconds that the environment variable ``GRAPHDIFF_TIMEOUT`` says.
 """
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import NamedTuple
+
+from graphdiff.errors import ArgumentError
+
+TIMEOUT = "GRAPHDIFF_TIMEOUT"
 
 
 class Processes(NamedTuple):
@@ -39,6 +50,18 @@ class Processes(NamedTuple):
 
 
 ALONE = Processes(0, 1)
+_apart: ContextVar[bool] = ContextVar("graphdiff_apart", default=False)
+computed_apart = _apart.get
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Each process computes as if alone: for what all of them compute on the same examples."""
+    token = _apart.set(True)
+    try:
+        yield
+    finally:
+        _apart.reset(token)
 
 
 def launched() -> int:
@@ -49,3 +72,21 @@ def launched() -> int:
 def restarts() -> int:
     """How often the launcher has started them anew after one had died."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+
+
+def launch() -> str:
+    """What tells this start of the launcher, and the restarts it makes, from another."""
+    return os.environ.get("TORCHELASTIC_RUN_ID", "")
+
+
+def patience() -> float:
+    """For how many seconds a process waits for another that has not come.
+
+    Raises:
+        ArgumentError: the environment variable holds no such number.
+    """
+    text = os.environ.get(TIMEOUT, "600")
+    with suppress(ValueError):
+        if 0 < float(text) < math.inf:
+            return float(text)
+    raise ArgumentError(f"{TIMEOUT}={text} is no time to wait", fix="give seconds, such as 600")

@@ -17,6 +17,7 @@ from graphdiff.dtypes import EVERY_DTYPE, DType, as_dtype, promote
 from graphdiff.errors import ArgumentError, BackendError, GraphdiffError
 from graphdiff.graph import TensorSpec
 from graphdiff.leaf import abstract, constant, leaf
+from graphdiff.ops.collective import Collective
 from graphdiff.primitive import Application, Composite, Primitive, engine
 from graphdiff.tensor import Scalar, Tensor, describe, next_id, present
 
@@ -196,7 +197,8 @@ def _apply(primitive: Primitive, inputs: tuple[Tensor, ...], params: Mapping[str
     try:
         application = primitive.application(tuple([t.spec for t in inputs]), params)
         backend = inputs[0].backend
-        concrete, recorded = True, False
+        # Compiled, a step of all processes is part of every call, and of none before.
+        concrete, recorded = here.trace is None or not isinstance(primitive, Collective), False
         for t in inputs:
             if t.backend is not backend:
                 raise _mixed_backends(inputs)

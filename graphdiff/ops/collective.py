@@ -12,8 +12,11 @@ from graphdiff.tensor import Tensor
 
 
 class Collective(Primitive):
-    """A primitive that every process must compute, in the same order as all others: it is never computed
-    ahead, when a program is made."""
+    """A primitive that every process must compute as often as all others, and in the same order.
+
+    What depends on one process's values or shapes leaves it alone: it is never computed ahead, when a program
+    is made, nor put in one with another, computed again, or moved past another.
+    """
 
 
 def _reduced_spec(x: TensorSpec) -> TensorSpec:

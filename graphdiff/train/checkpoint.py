@@ -2,7 +2,8 @@
 
 A folder holds ``checkpoint.json`` and the safetensors file that it names. The arrays are written first, under
 a new name, and count from the moment at which the JSON file that names them takes the place of the old one;
-so whenever the process ends, the folder holds one whole checkpoint.
+so whenever the process ends, the folder holds one whole checkpoint. What a process that was killed left half
+written goes with the next one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from graphdiff.arguments import check_integers, path_of
 from graphdiff.errors import ArgumentError, StateError
 from graphdiff.interop.state_files import load_state, save_state, write_whole
+from graphdiff.processes import launch, restarts
 
 FORMAT = 2
 INDEX = "checkpoint.json"
@@ -52,15 +54,24 @@ class Checkpoints:
         """Whether the folder holds a checkpoint."""
         return (self.folder / INDEX).exists()
 
-    def write(self, number: int, arrays: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-        """Keep the state after step ``number``; the one before is removed afterwards."""
-        name = f"step-{number:08d}.safetensors"
+    def write(self, epoch: int, step: int, arrays: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+        """Keep the state after a step, with an epoch under way; the one before is removed afterwards.
+
+        The end of an epoch changes things after its last step, so the two together make a name that is new.
+        """
+        name = f"step-{step:08d}-epoch-{epoch:04d}.safetensors"
         save_state(self.folder / name, arrays)
-        text = json.dumps({"format": FORMAT, "arrays": name, **facts})
+        text = json.dumps({"format": FORMAT, "arrays": name, "launch": launch(), **facts})
         write_whole(self.folder / INDEX, text.encode())
-        for old in self.folder.glob("step-*.safetensors"):
-            if old.name != name:
-                old.unlink(missing_ok=True)
+        for pattern in ("step-*.safetensors", ".step-*.safetensors.*", f".{INDEX}.*"):
+            for old in self.folder.glob(pattern):
+                if old.name != name:
+                    old.unlink(missing_ok=True)
+
+    @property
+    def own(self) -> bool:
+        """Whether the launcher started this process anew, and one before it wrote the checkpoint."""
+        return restarts() > 0 and self.there and self._facts().get("launch") == launch()
 
     def read(self) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
         """The arrays and the facts that were written last.
@@ -68,9 +79,13 @@ class Checkpoints:
         Raises:
             StateError: no checkpoint, or a damaged one.
         """
+        facts = self._facts()
+        return load_state(self.folder / facts["arrays"]), facts
+
+    def _facts(self) -> dict[str, Any]:
         path = self.folder / INDEX
         try:
-            facts = json.loads(path.read_text(encoding="utf-8"))
+            facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             name = facts["arrays"]
             if facts["format"] != FORMAT or Path(name).name != name:
                 raise ValueError(f"format {facts['format']} is not {FORMAT}")
@@ -78,4 +93,4 @@ class Checkpoints:
             raise StateError(f"there is no checkpoint in {self.folder}", fix="train without resume") from None
         except (OSError, ValueError, KeyError, TypeError) as problem:
             raise StateError(f"{path} is damaged: {problem}", fix="remove it and train anew") from None
-        return load_state(self.folder / name), facts
+        return facts

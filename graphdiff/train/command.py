@@ -22,7 +22,6 @@ from graphdiff.matching import weights
 from graphdiff.module import Module
 from graphdiff.plugins import Registry
 from graphdiff.plugins.choices import made, value_of
-from graphdiff.processes import restarts as started_anew
 from graphdiff.tensor import Tensor
 from graphdiff.train.callbacks import EarlyStopping
 from graphdiff.train.checkpoint import INDEX, Checkpoints
@@ -87,7 +86,7 @@ def command(
         raise ArgumentError("restarts keep no checkpoints", fix="leave --resume or --restarts out")
     options = {"device": device} if device else {}
     home = get_backend(backend, **options)
-    out = _folder(out, resume or started_anew() > 0)
+    out = _folder(out, resume)
     if home.processes.size > 1:
         meet(home)  # before one of them makes the folder
     random.seed(seed)
@@ -152,9 +151,10 @@ def _folder(out: Path | None, resume: bool) -> Path:
     if out is None:
         folders = (Path(f"graphdiff-train-{k}") for k in itertools.count(1))
         there = list(itertools.takewhile(Path.exists, folders))
-        out = there[-1] if there and resume else Path(f"graphdiff-train-{len(there) + 1}")
+        goes_on = there and (resume or Checkpoints(there[-1]).own)
+        out = there[-1] if goes_on else Path(f"graphdiff-train-{len(there) + 1}")
     held = [name for name in _WRITTEN if (out / name).exists()]
-    if held and not resume:
+    if held and not (resume or Checkpoints(out).own):
         raise StateError(
             f"{out} holds {', '.join(held)} of an older run, which this one would overwrite",
             fix="go on with it (--resume), or name another folder (--out)",

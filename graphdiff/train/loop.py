@@ -16,14 +16,14 @@ from graphdiff.cell import Cell
 from graphdiff.diagnose import diagnose
 from graphdiff.errors import ArgumentError, NonFiniteError, StateError
 from graphdiff.leaf import tensor
-from graphdiff.processes import restarts
+from graphdiff.module import Parameter
 from graphdiff.tensor import Tensor
 from graphdiff.train.bar import Bar
 from graphdiff.train.callbacks import Callback
 from graphdiff.train.checkpoint import Checkpoints
 from graphdiff.train.history import Epoch, History, Means
 from graphdiff.train.identity import check_same, identity
-from graphdiff.train.parallel import agree
+from graphdiff.train.parallel import agree, check_told
 from graphdiff.train.sources import Share, is_pair, prefetch, shares
 from graphdiff.train.trainer import in_one
 
@@ -85,7 +85,7 @@ class Loop:
     def run(self, *, resume: bool, progress: bool) -> History:
         """Train to the end of the last epoch, or until a callback stops it."""
         callbacks, kept = self.settings.callbacks, self.settings.checkpoints
-        resume = resume or (restarts() > 0 and kept is not None)
+        resume = resume or (kept is not None and kept.own)
         if resume and kept is None:
             raise ArgumentError("nothing to resume from", fix="give checkpoints=Checkpoints(folder)")
         if kept is not None and kept.there and not resume:
@@ -141,6 +141,8 @@ class Loop:
                 self._fetch()
                 self._keep(kept)
         self._fetch()
+        if self.processes.size > 1:  # running statistics may be of each one's examples
+            agree(cell for _, cell in self.trainer.model.named_cells() if not isinstance(cell, Parameter))
         measured = None if self.validation is None else self.trainer.evaluate(self.validation)
         seconds = time.perf_counter() - start
         rate = self.history.rates[-1]
@@ -183,17 +185,21 @@ class Loop:
         inputs, labels = map(tensor, share.batch)
         if self.processes.size == 1:
             return self.trainer.step(inputs, labels)
-        return self.trainer.step(inputs, labels, tensor(share.weight, "float32"))
+        told = tensor([share.weight, share.digest], "float64")
+        return self.trainer.step(inputs, labels, told, whole=share.examples < self.processes.size)
 
     def _fetch(self) -> None:
         """Take in the values of the pending steps.
 
         Raises:
-            NonFiniteError: one of them went bad.
+            NonFiniteError: one of them went bad. ArgumentError: other processes saw other batches.
         """
         if not self._pending:
             return
         values = in_one([v for _, v in self._pending])
+        if self.processes.size > 1:
+            check_told([s.digest for s, _ in self._pending], values[:, -1], self.processes)
+            values = values[:, :-1]
         bad = np.flatnonzero(~np.isfinite(values[:, :2]).all(axis=1))
         if bad.size and not self.settings.keep_going:
             self._fail(int(bad[0]), *values[bad[0], :2].tolist())
@@ -259,7 +265,7 @@ class Loop:
             "history": self.history.as_dict(),
         }
         if self.processes.first:
-            kept.write(len(self.history.rates), arrays, facts)
+            kept.write(self.epoch, len(self.history.rates), arrays, facts)
 
     def _restore(self, arrays: dict[str, Any], facts: dict[str, Any]) -> None:
         check_same(_fact(facts, "settings", dict), self._identity())

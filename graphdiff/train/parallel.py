@@ -7,7 +7,7 @@ section 3.2.3). Every process then makes the same update.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from graphdiff import context, ops
@@ -16,6 +16,7 @@ from graphdiff.cell import Cell
 from graphdiff.errors import ArgumentError
 from graphdiff.leaf import leaf
 from graphdiff.module import Module
+from graphdiff.processes import Processes
 from graphdiff.tensor import Tensor
 from graphdiff.train.history import Means
 
@@ -77,11 +78,31 @@ def meet(home: Backend) -> None:
         ops.all_reduce(leaf(0, "int64", backend=home)).numpy()
 
 
-def together(means: Means, home: Backend) -> None:
-    """Take in what the other processes have seen."""
-    mine = leaf([means.seen, *means.sums], "float64", backend=home)
+def together(means: Means, digest: int, home: Backend) -> None:
+    """Take in what the other processes have seen.
+
+    Raises:
+        ArgumentError: they went through other examples.
+    """
+    mine = leaf([means.seen, *means.sums, digest], "float64", backend=home)
     with context.no_grad():
-        means.seen, *means.sums = ops.all_reduce(mine).numpy().tolist()
+        means.seen, *means.sums, told = ops.all_reduce(mine).numpy().tolist()
+    check_told([digest], [told], home.processes)
+
+
+def check_told(own: Sequence[int], sums: Iterable[float], processes: Processes) -> None:
+    """Compare digests of what this process saw with the sums of all processes'.
+
+    Raises:
+        ArgumentError: they are not the same everywhere.
+    """
+    if any(digest * processes.size != told for digest, told in zip(own, sums, strict=True)):
+        raise ArgumentError(
+            f"process {processes.rank} (from 0) of {processes.size} does not see the same batches as the "
+            "others: other labels, or more or fewer of them",
+            fix="give every process the same data in the same order; each takes its share of every batch. A "
+            "loader that shuffles needs the same seed in each, and no sampler that deals out the data",
+        )
 
 
 def synchronise(model: Module, *, synchronised: bool = True) -> Module:

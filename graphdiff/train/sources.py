@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import queue
 import threading
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,6 +19,8 @@ from graphdiff.train.transform import Transform
 
 T = TypeVar("T")
 _END = object()
+_EXACT = 1 << 24  # float32 holds all integers up to it
+_Indexed = tuple[np.ndarray[Any, Any], Arrays]
 
 
 class Share(NamedTuple):
@@ -26,11 +29,14 @@ class Share(NamedTuple):
     Attributes:
         examples: how many there are in the whole batch.
         weight: what a mean over the share counts in the mean over the batch; all processes' sum to 1.
+        digest: of the labels of all batches so far, and whether this is the last: the same in processes that
+            see the same ones; 0 where there is one process.
     """
 
     batch: Arrays
     examples: int
     weight: float
+    digest: int = 0
 
 
 def as_batches(
@@ -95,17 +101,37 @@ def shares(
         made = _cut(source, size, np.random.default_rng((seed, epoch)) if shuffle else None)
     else:
         made = _ready(source)
-    smallest = size if is_pair(source) else 0
-    for indices, batch in made:
-        if drop_last and len(indices) < smallest:
-            return
-        smallest = smallest or len(indices)
+    if drop_last:
+        made = _full(made, size if is_pair(source) else 0)
+    for indices, batch, digest in _told(made, processes.size):
         part, weight = processes.share(len(indices))
         own = Arrays(batch.inputs[part], batch.labels[part])
         if transform is not None:
             inputs = transform(own.inputs, seed=seed, epoch=epoch, indices=indices[part])
             own = Arrays(inputs, own.labels)
-        yield Share(own, len(indices), weight)
+        yield Share(own, len(indices), weight, digest)
+
+
+def _full(made: Iterator[_Indexed], size: int) -> Iterator[_Indexed]:
+    """Batches up to the first smaller one; smaller than the first, where no size is given."""
+    for indices, batch in made:
+        size = size or len(indices)
+        if len(indices) < size:
+            return
+        yield indices, batch
+
+
+def _told(made: Iterator[_Indexed], processes: int) -> Iterator[tuple[Array, Arrays, int]]:
+    """Batches with their digests, which are so small that float32 holds the sum of all processes'."""
+    digest = 0
+    batch = next(made, None) if processes > 1 else None
+    while batch is not None:  # made one ahead, so that the last is known
+        after = next(made, None)
+        digest = zlib.crc32(batch[1].labels.tobytes(), digest)
+        yield *batch, (digest if after else zlib.crc32(b"last", digest)) % (_EXACT // processes)
+        batch = after
+    for indices, alone in made:
+        yield indices, alone, 0
 
 
 def is_pair(source: Any) -> bool:

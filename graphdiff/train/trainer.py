@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from graphdiff.compile import compile
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.leaf import tensor
 from graphdiff.module import Module, Parameter
-from graphdiff.processes import Processes, launched
+from graphdiff.processes import Processes, apart, launched
 from graphdiff.tensor import Tensor
 from graphdiff.train.gradients import gradients_of
 from graphdiff.train.history import History, Means, Metrics
@@ -172,14 +172,15 @@ class Trainer:
             data: as for :meth:`fit`.
             transform: changes the inputs of each batch, such as standardising what was so in training.
         """
-        means = Means(("loss", *self.metrics))
+        means, digest = Means(("loss", *self.metrics)), 0
         processes = self.processes
         with evaluating(self.model):
-            for batch, examples, weight in shares(data, batch_size, processes, transform=transform):
-                values = self._measure(tensor(batch.inputs), tensor(batch.labels))
-                means.add(values.numpy(), weight * examples)
+            for share in shares(data, batch_size, processes, transform=transform):
+                values = self._measure(tensor(share.batch.inputs), tensor(share.batch.labels))
+                means.add(values.numpy(), share.weight * share.examples)
+                digest = share.digest
         if processes.size > 1:
-            together(means, self._home)
+            together(means, digest, self._home)
         return means.metrics()
 
     @property
@@ -204,18 +205,24 @@ class Trainer:
 
     # One step
 
-    def step(self, inputs: Tensor, labels: Tensor, share: Tensor | None = None) -> Tensor:
+    def step(
+        self, inputs: Tensor, labels: Tensor, share: Tensor | None = None, *, whole: bool = False
+    ) -> Tensor:
         """One compiled step.
 
         Args:
             share: where several processes train together, what a mean over these examples counts in the
-                mean over those of all: a scalar of float32.
+                mean over those of all, and a number to be added up; (2,), float64.
+            whole: every process has all the examples, which are too few to be shared out.
 
         Returns:
             A vector: what was descended, the norm of its gradient, the loss, and each metric, over the
-            examples of all processes.
+            examples of all processes; of several, also the sum of the numbers.
         """
-        found: Tensor = self._step(inputs, labels) if share is None else self._step(inputs, labels, share)
+        if share is None:
+            found: Tensor = self._step(inputs, labels)
+        else:
+            found = self._step(inputs, labels, share, whole)
         return found
 
     def objective(self, inputs: Tensor, labels: Tensor) -> Tensor:
@@ -238,10 +245,13 @@ class Trainer:
         own = [cell for _, cell in self.model.named_cells()]
         return own + [cell for cells in self.optimizer.state.values() for cell in cells.values()]
 
-    def _update(self, inputs: Tensor, labels: Tensor, share: Tensor | None = None) -> Tensor:
-        values = self._values(inputs, labels)
-        objective = self._descended(values[0])
-        part = objective if share is None else objective * ops.cast(share, objective.dtype)
+    def _update(
+        self, inputs: Tensor, labels: Tensor, share: Tensor | None = None, whole: bool = False
+    ) -> Tensor:
+        with apart() if whole else nullcontext():
+            values = self._values(inputs, labels)
+            objective = self._descended(values[0])
+        part = objective if share is None else objective * ops.cast(share[0], objective.dtype)
         gradients = gradients_of(self.model, part.backward(wrt=self.trained()))
         if share is not None:
             gradients = reduced(gradients)
@@ -253,7 +263,8 @@ class Trainer:
         if share is None:
             return measured
         with context.no_grad(), context.scope("measures"):
-            return ops.all_reduce(measured * share)
+            told = ops.cast(share, measured.dtype)
+            return ops.all_reduce(ops.concatenate([measured * told[:1], told[1:]]))
 
     def _descended(self, loss: Tensor) -> Tensor:
         return loss if self.penalty is None else loss + self.penalty(self.model)

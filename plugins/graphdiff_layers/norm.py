@@ -140,7 +140,7 @@ class BatchNorm2d(gd.Module):
                 f"shape {x.shape}",
                 fix="build the layer for this number of channels",
             )
-        elif self.training and x.size // channels < 2:
+        elif self.training and x.size // channels < 2 and not self._with_others(x):
             error = ShapeError(
                 f"one number per channel in shape {x.shape} has no variance",
                 fix="train on larger batches, or switch to evaluation with .eval()",
@@ -154,7 +154,7 @@ class BatchNorm2d(gd.Module):
             return batch_norm_eval(
                 x, self.weight, self.bias, self.running_mean, self.running_var, eps=self.eps
             )
-        if self.synchronised and x.backend.processes.size > 1:
+        if self._with_others(x):
             return self._scaled_together(x)
         count = x.size // self.weight.size
         with gd.no_grad():
@@ -162,6 +162,9 @@ class BatchNorm2d(gd.Module):
             variance = gd.reshape(gd.var(x, _AXES, keepdims=True), (-1,)) * (count / (count - 1))
         self._track(mean, variance)
         return batch_norm(x, self.weight, self.bias, eps=self.eps)
+
+    def _with_others(self, x: gd.Tensor) -> bool:
+        return self.synchronised and x.backend.processes.size > 1
 
     def _scaled_together(self, x: gd.Tensor) -> gd.Tensor:
         """By the statistics of all processes, which may have batches of unequal size."""

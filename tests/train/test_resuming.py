@@ -75,7 +75,7 @@ def test_a_run_broken_off_anywhere_ends_as_if_it_had_not_been(tmp_path_factory, 
 def test_a_folder_holds_one_checkpoint(tmp_path):
     run(tmp_path, every=2)
     names = sorted(p.name for p in tmp_path.iterdir())
-    assert names == ["checkpoint.json", "step-00000016.safetensors"]
+    assert names == ["checkpoint.json", "step-00000016-epoch-0005.safetensors"]
 
 
 def test_wrong_uses_are_answered(tmp_path):

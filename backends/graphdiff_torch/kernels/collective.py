@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import re
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -11,9 +13,31 @@ from torch.distributed.rendezvous import rendezvous
 
 from graphdiff.errors import BackendError
 from graphdiff.kernels import Kernels
-from graphdiff.processes import ALONE, Processes, launched, restarts
+from graphdiff.processes import ALONE, TIMEOUT, Processes, launched, patience, restarts
 
 Array = Any
+_LOOK = 1.0  # seconds after which a process that waits says so
+_OWN = re.compile(r"^\[\S+:\d+\] |\. This is typically .*")  # gloo's source line, and its advice
+
+
+class _Board:
+    """Where processes say that they wait, so that in the end it is known for whom: the launcher's store."""
+
+    def __init__(self, store: dist.Store, rank: int, size: int) -> None:
+        self.store, self.rank, self.size = store, rank, size
+
+    def say(self) -> None:
+        self.store.set(f"{self.rank} waits", "")
+
+    def unsay(self) -> None:
+        self.store.delete_key(f"{self.rank} waits")
+
+    def silent(self) -> list[int]:
+        """The others that do not wait."""
+        return [k for k in range(self.size) if k != self.rank and not self.store.check([f"{k} waits"])]
+
+
+_board: _Board | None = None
 
 
 def processes(device: torch.device) -> Processes:
@@ -32,16 +56,23 @@ def processes(device: torch.device) -> Processes:
 
 
 def _join(device: torch.device) -> None:
+    global _board
+    limit = timedelta(seconds=patience())
     try:
-        store, rank, size = next(rendezvous("env://"))
+        store, rank, size = next(rendezvous("env://", timeout=limit))
         # The launcher's store outlives a crash, and with it the addresses of those who were there before.
         store = dist.PrefixStore(f"restart {restarts()}", store)
-        place: dict[str, Any] = {"store": store, "rank": rank, "world_size": size}
+        _board = _Board(store, rank, size)
+        _board.say()
+        place: dict[str, Any] = {"store": store, "rank": rank, "world_size": size, "timeout": limit}
         if device.type == "cuda":
             dist.init_process_group("nccl", device_id=device, **place)
         else:
             dist.init_process_group("gloo", **place)
+        _board.unsay()
     except (RuntimeError, ValueError) as problem:
+        if _late(problem):
+            raise _unanswered() from None
         raise BackendError(
             f"the {launched()} processes found no way to each other: {problem}",
             fix="start them with torchrun, which sets MASTER_ADDR, MASTER_PORT, RANK and WORLD_SIZE",
@@ -68,20 +99,56 @@ def begun(x: Array) -> Array:
 def awaited(total: Array) -> Array:
     """The sum, when it is there."""
     try:
+        # Under NCCL only the device waits, and a watchdog of torch's ends what takes too long.
+        said = dist.get_backend() == "gloo" and _said(total.work)
         total.work.wait()
     except RuntimeError as problem:
-        raise _lost(problem) from None
+        raise (_unanswered() if _late(problem) else _lost(problem)) from None
+    if said and _board is not None:
+        _board.unsay()
     del total.work
     return total
 
 
-def _lost(problem: Exception) -> BackendError:
-    first = str(problem).strip().splitlines()[0]
+def _said(work: dist.Work) -> bool:
+    """Wait until a sum is there or has failed, in pieces, between which an interrupt is heard; whether that
+    was said to the others."""
+    said = False
+    while not work.is_completed():
+        try:
+            work.wait(timedelta(seconds=min(_LOOK, patience() / 4)))
+        except RuntimeError:  # not yet, or for good
+            if _board is not None and not said:
+                _board.say()
+                said = True
+    return said
+
+
+def _late(problem: Exception) -> bool:
+    return "timed out" in str(problem).lower() or "timeout" in str(problem).lower()
+
+
+def _unanswered() -> BackendError:
+    silent = _board.silent() if _board is not None else []
+    who = " and ".join(f"process {k}" for k in silent) or "another one, at work on another sum"
     return BackendError(
-        f"process {dist.get_rank()} of {dist.get_world_size()} lost the others, one of which has ended or "
-        f"does not answer: {first}",
+        f"{_own_name()} has waited {patience():g} seconds for {who}",
+        fix="see what that one does: it may be stopped, hang, or take another way through the program; if it "
+        f"only has more to do than the others, give it time: {TIMEOUT}={6 * patience():g}",
+    )
+
+
+def _lost(problem: Exception) -> BackendError:
+    first = _OWN.sub("", str(problem).strip().splitlines()[0])
+    return BackendError(
+        f"{_own_name()} lost the others, one of which has ended: {first}",
         fix="see what that one said last; with checkpoints, torchrun --max-restarts=1 goes on from the last",
     )
+
+
+def _own_name() -> str:
+    rank, size = (_board.rank, _board.size) if _board else (dist.get_rank(), dist.get_world_size())
+    return f"process {rank} (from 0) of {size}"
 
 
 COLLECTIVES: Kernels = {"all_reduce": lambda x: awaited(begun(x))}

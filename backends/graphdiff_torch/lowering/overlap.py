@@ -21,7 +21,7 @@ _LEADING = {"reshape", "concatenate"}  # what puts gradients into a bucket
 def overlapped(program: Program) -> Program:
     """The program with its sums over processes begun early and waited for late.
 
-    The order depends on the program alone, so it is the same in every process.
+    Nothing overtakes another: processes whose programs are not the same still begin in the same order.
     """
     if not any(isinstance(node.primitive, Collective) for node in program.nodes):
         return program
@@ -29,12 +29,15 @@ def overlapped(program: Program) -> Program:
 
 
 def _early(program: Program) -> Program:
-    """Collectives, and what leads to nothing else, right after the last operand."""
+    """Collectives, and what leads to nothing else, right after the last operand and the collective before."""
     early = _leading(program)
     place: dict[int, int] = {}
+    latest = 0
     for k, node in enumerate(program.nodes):
         operands = (place[i] for i in node.inputs if i in place)
         place[node.id] = max(operands, default=0) if node.id in early else k
+        if isinstance(node.primitive, Collective):
+            place[node.id] = latest = max(place[node.id], latest)
     ordered = sorted(program.nodes, key=lambda node: (place[node.id], node.id in early))
     return replace(program, nodes=tuple(ordered))
 
