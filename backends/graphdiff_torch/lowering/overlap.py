@@ -1,6 +1,6 @@
-"""Sums over processes while the program goes on: each begins as soon as its operand is known, and is waited
-for where its result is first needed. So the gradients of the last layers travel while those of the first
-are worked out."""
+"""What passes between processes does so while the program goes on: it begins as soon as its operand is known,
+and is waited for where its result is first needed. So the gradients of the last layers travel while those of
+the first are worked out."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from graphdiff.compile.program import Program
 from graphdiff.graph import Node
 from graphdiff.kernels import Kernels
 from graphdiff.ops.collective import Collective
-from graphdiff_torch.kernels.collective import awaited, begun
+from graphdiff_torch.kernels.collective import BEGUN, awaited
 from graphdiff_torch.lowering.fused import fused
 
-BEGUN, AWAITED = fused("all_reduce_begun"), fused("all_reduce_awaited")
-PARTS: Kernels = {BEGUN.name: begun, AWAITED.name: awaited}
+AWAITED = fused("awaited")
+_FIRST = {name: fused(f"{name}_begun") for name in BEGUN}
+PARTS: Kernels = {AWAITED.name: awaited, **{_FIRST[name].name: begin for name, begin in BEGUN.items()}}
 _LEADING = {"reshape", "concatenate"}  # what puts gradients into a bucket
 
 
 def overlapped(program: Program) -> Program:
-    """The program with its sums over processes begun early and waited for late.
+    """The program with what passes between processes begun early and waited for late.
 
-    The order depends on the program alone, so it is the same in every process.
+    Nothing overtakes another: processes whose programs are not the same still begin in the same order.
     """
     if not any(isinstance(node.primitive, Collective) for node in program.nodes):
         return program
@@ -29,12 +30,15 @@ def overlapped(program: Program) -> Program:
 
 
 def _early(program: Program) -> Program:
-    """Collectives, and what leads to nothing else, right after the last operand."""
+    """Collectives, and what leads to nothing else, right after the last operand and the collective before."""
     early = _leading(program)
     place: dict[int, int] = {}
+    latest = 0
     for k, node in enumerate(program.nodes):
         operands = (place[i] for i in node.inputs if i in place)
         place[node.id] = max(operands, default=0) if node.id in early else k
+        if isinstance(node.primitive, Collective):
+            place[node.id] = latest = max(place[node.id], latest)
     ordered = sorted(program.nodes, key=lambda node: (place[node.id], node.id in early))
     return replace(program, nodes=tuple(ordered))
 
@@ -58,8 +62,8 @@ def _in_two_parts(program: Program) -> Program:
     for node in program.nodes:
         nodes += [pending.pop(i) for i in dict.fromkeys(node.inputs) if i in pending]
         if isinstance(node.primitive, Collective):
-            start = replace(node, id=next(fresh), primitive=BEGUN)
-            pending[node.id] = replace(node, primitive=AWAITED, inputs=(start.id,))
+            start = replace(node, id=next(fresh), primitive=_FIRST[node.primitive.name])
+            pending[node.id] = replace(node, primitive=AWAITED, inputs=(start.id,), params={})
             node = start
         nodes.append(node)
     return replace(program, nodes=(*nodes, *pending.values()))

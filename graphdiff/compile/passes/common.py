@@ -6,6 +6,7 @@ from collections.abc import Hashable
 
 from graphdiff.compile.program import Program
 from graphdiff.graph import Node
+from graphdiff.ops.collective import Collective
 
 _SMALL = 64  # bytes of a constant worth comparing by value
 
@@ -26,6 +27,8 @@ def merge_common(program: Program) -> Program:
 
 
 def _key(node: Node, program: Program) -> Hashable | None:
+    if isinstance(node.primitive, Collective):
+        return None  # other processes, whose programs may be others, wait for each of them
     if node.primitive is not None:
         # Spelled out, because 1, True and 1.0 are equal as keys, and so are 0.0 and −0.0.
         params = tuple((k, repr(v)) for k, v in node.params.items())

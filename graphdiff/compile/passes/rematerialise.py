@@ -17,6 +17,7 @@ from itertools import islice
 from graphdiff.compile.program import ALIASES, Program
 from graphdiff.errors import ArgumentError
 from graphdiff.graph import Node
+from graphdiff.ops.collective import Collective
 
 _COSTLY = frozenset("matmul einsum conv2d conv2d_input_grad conv2d_weight_grad".split())
 _TIMES = 100  # how much more one of them counts than reading and writing its operands
@@ -165,7 +166,9 @@ class _Lives:
         if node is None or i in nodes or (root != dropped and self.end[root] >= place):
             return True
         assert node.primitive is not None
-        if len(nodes) >= _LONGEST or (node.primitive.name in _COSTLY and not costly):
+        if isinstance(node.primitive, Collective) or len(nodes) >= _LONGEST:
+            return False
+        if node.primitive.name in _COSTLY and not costly:
             return False
         fine = all(self._collect(j, dropped, place, costly, nodes) for j in node.inputs)
         nodes[i] = node
