@@ -120,8 +120,8 @@ class Backend(ABC):
 
     @property
     def processes(self) -> Processes:
-        """The processes that compute together through this backend; a kernel for ``all_reduce`` goes with
-        more than one."""
+        """The processes that compute together through this backend; kernels for ``all_reduce`` and
+        ``broadcast_from`` go with more than one."""
         return ALONE
 
     def wait(self) -> None:

@@ -28,7 +28,7 @@ def reduced(gradients: Mapping[str, Tensor], limit: int = BUCKET) -> dict[str, T
     Args:
         limit: bytes of a bucket.
     """
-    with context.no_grad(), context.role("backward"), context.scope("gradients of all processes"):
+    with context.no_grad(), context.role("backward"), context.scope("all processes"):
         return bucketed(gradients, ops.all_reduce, limit)
 
 

@@ -67,7 +67,7 @@ class Shards:
         found: dict[str, Tensor] = {}
         for rank in range(self.processes.size):
             own = {path: value for path, value in values.items() if self.owner[path] == rank}
-            with context.scope(f"parameters of process {rank}"):
+            with context.scope(f"process {rank}"):
                 found |= bucketed(own, partial(ops.broadcast_from, source=rank), limit)
         return {path: found[path] for path in values}
 
@@ -81,9 +81,9 @@ class Shards:
             home: where it is.
         """
         found = {}
-        for path in sorted({*state, *self.elsewhere}):
+        for path in sorted({*state, *self.elsewhere}):  # loaded state comes in any order
             held: Mapping[str, Cell | TensorSpec] = state.get(path) or self.elsewhere.get(path, {})
-            for kind, value in held.items():
+            for kind, value in sorted(held.items()):
                 found[f"{path}/{kind}"] = np.array(self._sent(path, _stand_in(value, home)).numpy())
         return found
 
