@@ -120,8 +120,9 @@ class Backend(ABC):
 
     @property
     def processes(self) -> Processes:
-        """The processes that compute together through this backend; a kernel for ``all_reduce`` goes with
-        more than one. Alone where :func:`graphdiff.processes.computed_apart` says so."""
+        """The processes that compute together through this backend; kernels for ``all_reduce`` and
+        ``broadcast_from`` go with more than one. Alone where :func:`graphdiff.processes.computed_apart` says
+        so."""
         return ALONE
 
     def wait(self) -> None:

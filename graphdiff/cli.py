@@ -173,6 +173,11 @@ def bench(**choices: Any) -> None:
     help="Batch norm over the batch of all processes, where torchrun started several.",
 )
 @click.option(
+    "--shard-optimizer",
+    is_flag=True,
+    help="Each of several processes holds its share of the optimizer's state (ZeRO stage 1).",
+)
+@click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     show_default="graphdiff-train-1, -2, …",

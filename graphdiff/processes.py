@@ -1,7 +1,8 @@
 """Several processes that compute together, each on its share of the data; alone, a process notices nothing.
 
 They are started by a launcher such as ``torchrun``, which tells each its place. What passes between them is
-a backend's affair: it says which process this one is, and has a kernel for ``all_reduce``.
+a backend's affair: it says which process this one is, and has kernels for the primitives
+of :mod:`graphdiff.ops.collective`.
 
 A process that dies is noticed at once. One that is stopped, or at work on something else, is waited for: ten
 minutes, or the seconds that the environment variable ``GRAPHDIFF_TIMEOUT`` says.

@@ -1,7 +1,8 @@
 """Boxes of the backward pass and of the update, each beside the box of the forward pass that it belongs to.
 
 A backward operation belongs to the operation that it came from, an update to the layer whose parameter it
-changes. So a row of a picture of a whole training step is one layer.
+changes. So a row of a picture of a whole training step is one layer. What several processes exchange is of
+many layers, and stands by itself.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from graphdiff.draw.folding import Group, acyclic
 from graphdiff.draw.scopes import parts
 from graphdiff.draw.subject import STAGES, Stage, Subject
+from graphdiff.ops.collective import Collective
 
 _SHARED = "optimizer"
 
@@ -49,6 +51,8 @@ class _Keys:
         self.users = {k: first[i] for i in first for k in subject.items[i].inputs if self._is_cell(k)}
         self.named = {self.items[k].node.name: n for k, n in self.users.items()}
         self.scopes = {".".join(group.scope): k for k, group in reversed([*enumerate(groups)]) if group.scope}
+        nodes = [item.node for item in self.items]
+        self.exchanges = {node.scope for node in nodes if isinstance(node.primitive, Collective)}
         self.known: dict[int, tuple[Stage, int | str]] = {}
 
     def of(self, i: int) -> tuple[Stage, int | str]:
@@ -69,13 +73,15 @@ class _Keys:
 
     def _changed(self, i: int) -> int | str:
         """The layer whose parameter, gradient, or what the optimizer keeps for it, is used."""
+        if self.items[i].node.scope in self.exchanges:
+            return self.items[i].node.scope
         for k in self.items[i].inputs:
             if k in self.users:
                 return self.users[k]
             if (name := self.items[k].node.name.partition("/")[0]) in self.named:
                 return self.named[name]
             _, whose = self.known.get(k, ("", _SHARED))
-            if whose != _SHARED:
+            if whose != _SHARED and whose not in self.exchanges:
                 return whose
         return _SHARED
 

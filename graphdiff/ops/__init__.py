@@ -12,7 +12,7 @@ from graphdiff.ops.activation import (
     softplus,
 )
 from graphdiff.ops.arrangement import flip, pad, repeat, roll, split, tile
-from graphdiff.ops.collective import all_reduce
+from graphdiff.ops.collective import all_reduce, broadcast_from
 from graphdiff.ops.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from graphdiff.ops.creation import arange, eye, full, ones, ones_like, zeros, zeros_like
 from graphdiff.ops.elementwise import (
@@ -129,6 +129,7 @@ __all__ = [
     "argmin",
     "avg_pool1d",
     "avg_pool2d",
+    "broadcast_from",
     "broadcast_to",
     "cast",
     "ceil",

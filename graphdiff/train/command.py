@@ -70,6 +70,7 @@ def command(
     device: str | None,
     mode: str,
     synchronised: bool,
+    shard_optimizer: bool,
     out: Path | None,
     resume: bool,
     checkpoint_every: int | None,
@@ -108,7 +109,14 @@ def command(
             synchronise(net)
         chosen = made("optimizers", optimizer, lr, given=optimizer_options)
         penalty = partial(_penalty, l1=l1, l2=l2) if l1 or l2 else None
-        return Trainer(net, _with_auxiliary(_loss(loss)), chosen, penalty=penalty, mode=mode)
+        return Trainer(
+            net,
+            _with_auxiliary(_loss(loss)),
+            chosen,
+            penalty=penalty,
+            mode=mode,
+            shard_optimizer=shard_optimizer,
+        )
 
     steps = epochs * -(-len(train.labels) // batch_size)
     planned = made("schedules", schedule, lr, steps=steps) if schedule else None

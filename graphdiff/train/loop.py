@@ -98,7 +98,7 @@ class Loop:
         if kept is not None and kept.there:
             self._restore(*kept.read())
         if self.processes.size > 1:
-            agree(self.trainer.cells())
+            agree(self.trainer.replicated())
         with Bar(progress and self.processes.first, self.settings.epochs, self._steps()) as bar:
             bar.skip(len(self.history.losses))
             while self.epoch <= self.settings.epochs and not self.trainer.stopped:

@@ -18,6 +18,7 @@ from graphdiff.arguments import check_kind, check_numbers
 from graphdiff.autodiff import Backward
 from graphdiff.cell import Cell
 from graphdiff.errors import ArgumentError, MutationError, StateError
+from graphdiff.graph import TensorSpec
 from graphdiff.matching import Match
 from graphdiff.module import Module, count_replacement
 from graphdiff.spelling import choice
@@ -25,6 +26,7 @@ from graphdiff.tensor import Tensor
 from graphdiff.train.clipping import Clipping
 from graphdiff.train.gradients import gradients_of
 from graphdiff.train.groups import Group, Groups
+from graphdiff.train.sharding import Shards
 
 State = dict[str, Tensor]
 _SHARED = ""  # the path of what belongs to no parameter
@@ -60,7 +62,8 @@ class Optimizer(ABC):
 
     Attributes:
         decoupled: whether weight decay acts on the parameter instead of its gradient.
-        state: path -> name -> cell, for every parameter that has been updated; under "" what all share.
+        state: path -> name -> cell, for every parameter that has been updated and whose state this process
+            holds; under "" what all share.
 
     Raises:
         ArgumentError: options that make no sense.
@@ -84,6 +87,7 @@ class Optimizer(ABC):
         self._clipping = Clipping(common.get("clip_norm"), common.get("clip_value"))
         self._lr = Cell(float(lr), "float64", name="/lr")
         self._steps = Cell(0, "int64", name="/steps")
+        self._shards = Shards()
         self._owners: dict[str, int] = {}  # path -> the id of the parameter that the state there is of
         self.state: dict[str, dict[str, Cell]] = {_SHARED: {"lr": self._lr, "steps": self._steps}}
 
@@ -155,17 +159,25 @@ class Optimizer(ABC):
             given = gradients_of(module, gradients)
             groups = self._groups.of(parameters)
             found = {name: g for name, g in given.items() if not parameters[name].frozen}
+            self._shards.share_out({n: g.size * parameters[n].dtype.itemsize for n, g in found.items()})
             # Everything is worked out before anything is assigned: an error leaves all as it was.
             new: list[tuple[Cell, Tensor]] = [(self._steps, self.step_number)]
+            values: dict[str, Tensor] = {}
             for name, gradient in self._clipping(found).items():
-                new += self._updated(name, parameters[name], gradient, groups[name])
+                self._prepare(name, parameters[name])
+                if self._shards.mine(name):
+                    values[name], state = self._updated(name, parameters[name], gradient, groups[name])
+                    new += state
+                else:
+                    values[name] = ops.cast(found[name], parameters[name].dtype)
+            new += [(parameters[name], value) for name, value in self._shards.exchanged(values).items()]
             for cell, value in new:
                 cell.assign(value if when is None else ops.where(when, value, cell))
 
     def _updated(
         self, name: str, parameter: Cell, gradient: Tensor, group: Group
-    ) -> list[tuple[Cell, Tensor]]:
-        cells = self._cells(name, parameter)
+    ) -> tuple[Tensor, list[tuple[Cell, Tensor]]]:
+        cells = self.state[name]
         lr = ops.cast(self._lr if group.share == 1 else self._lr * group.share, parameter.dtype)
         before: Tensor = parameter
         if group.weight_decay and self.decoupled:
@@ -173,21 +185,23 @@ class Optimizer(ABC):
         elif group.weight_decay:
             gradient = gradient + parameter * group.weight_decay
         value, state = self.update(before, gradient, dict(cells), lr)
-        return [(parameter, value), *((cell, state[kind]) for kind, cell in cells.items() if kind != _LATE)]
+        new = [(cell, state[kind]) for kind, cell in cells.items() if kind != _LATE]
+        return ops.cast(value, parameter.dtype), new
 
-    def _cells(self, path: str, parameter: Tensor) -> dict[str, Cell]:
-        """The parameter's state; made at its first update, also where another was updated at its path.
+    def _prepare(self, path: str, parameter: Tensor) -> None:
+        """See to the parameter's state; it is made at its first update, also where another was updated at its
+        path.
 
         Raises:
             StateError: loaded state that is not of this optimizer's kind, or of another shape.
         """
-        owner = self._owners.get(path)
-        if owner == parameter.id and path in self.state:
-            return self.state[path]
+        owner, held = self._owners.get(path), self._held(path)
+        if owner == parameter.id and held is not None:
+            return
         wanted = self.initial(parameter)
-        if path not in self.state or owner is not None:
-            self.state[path] = self._fresh(path, wanted)
-        found = {kind: cell.shape for kind, cell in self.state[path].items() if kind != _LATE}
+        if held is None or owner is not None:
+            held = self._fresh(path, wanted)
+        found = {kind: value.shape for kind, value in held.items() if kind != _LATE}
         shapes = {kind: value.shape for kind, value in wanted.items()}
         if found != shapes:
             raise StateError(
@@ -195,24 +209,58 @@ class Optimizer(ABC):
                 fix="load the state of the same optimizer and model, or make a new optimizer",
             )
         self._owners[path] = parameter.id
-        return self.state[path]
 
-    def _fresh(self, path: str, wanted: State) -> dict[str, Cell]:
+    def _held(self, path: str) -> Mapping[str, Cell | TensorSpec] | None:
+        """The parameter's state, or what is known of it where another process holds it."""
+        return self.state.get(path) if self._shards.mine(path) else self._shards.elsewhere.get(path)
+
+    def _fresh(self, path: str, wanted: State) -> Mapping[str, Cell | TensorSpec]:
         cells = {kind: Cell(value, name=f"{path}/{kind}") for kind, value in wanted.items()}
         done = self._steps.backend.to_numpy(
             self._steps.data
         ).item()  # before what is being traced, if anything
         if done:
             cells[_LATE] = Cell(done, "int64", name=f"{path}/{_LATE}")
-        return cells
+        if self._shards.mine(path):
+            self.state[path] = cells
+            return cells
+        specs = self._shards.elsewhere[path] = {kind: cell.spec for kind, cell in cells.items()}
+        return specs
+
+    def shard(self) -> None:
+        """Share the state out over the processes of its backend, :mod:`graphdiff.train.sharding`; nothing in
+        one process. Every process must call it, with the same state.
+        """
+        processes = self._steps.backend.processes
+        if processes.size == self._shards.processes.size:
+            return
+        whole = self.state_dict()
+        for path in self.state.keys() - {_SHARED}:
+            del self.state[path]
+        self._shards = Shards(processes)
+        self.load_state_dict(whole)
+
+    @property
+    def replicated(self) -> list[Cell]:
+        """The state that every process holds: all, unless it is sharded."""
+        alone = self._shards.processes.size == 1
+        return [c for path, cells in self.state.items() if alone or path == _SHARED for c in cells.values()]
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy goes with a copy of the model, whose parameters are others."""
+        if self._shards.processes.size > 1:
+            raise StateError(
+                f"this {type(self).__name__} holds its process's shard of the state, and the copy would too",
+                fix="copy the whole: state_dict(), called by every process, and load_state_dict()",
+            )
         return vars(self) | {"_owners": {}}
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
-        """``path/name`` -> a copy of the value, for every parameter's state; ``/lr`` and ``/steps``."""
-        return {cell.name: np.array(cell.numpy()) for cells in self.state.values() for cell in cells.values()}
+        """``path/name`` -> a copy of the value, for every parameter's state; ``/lr`` and ``/steps``.
+
+        Where the state is sharded, every process must call it, and is given the whole.
+        """
+        return self._shards.gathered(self.state, self._steps.backend)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take the state that :meth:`state_dict` gave, or a part of it.
@@ -227,14 +275,32 @@ class Optimizer(ABC):
             if np.asarray(value).dtype.kind not in "biufV":  # V: bfloat16
                 raise StateError(f"{key!r} holds {value!r}, no numbers", fix="load what state_dict() gave")
         self._owners.clear()
+        self._shards.share_out(_sizes(state))
         for key, value in state.items():
             path, _, kind = key.rpartition("/")
-            cells = self.state.setdefault(path, {})
-            if f"{path}/{_LATE}" not in state and _LATE in cells:
-                del cells[_LATE]
+            held = self.state if self._shards.mine(path) else self._shards.elsewhere
+            if f"{path}/{_LATE}" not in state and held.get(path, {}).pop(_LATE, None) is not None:
                 count_replacement()
-            if kind in cells and cells[kind].shape == np.shape(value):
-                cells[kind].assign(value)  # a compiled step holds on to the cell
+            self._take(path, kind, value)
+
+    def _take(self, path: str, kind: str, value: Any) -> None:
+        known = (self._held(path) or {}).get(kind)
+        if isinstance(known, Cell) and known.shape == np.shape(value):
+            known.assign(value)  # a compiled step holds on to the cell
+        elif known is None or known.shape != np.shape(value):
+            cell = Cell(value, name=f"{path}/{kind}")
+            if self._shards.mine(path):
+                self.state.setdefault(path, {})[kind] = cell
             else:
-                cells[kind] = Cell(value, name=key)
-                count_replacement()
+                self._shards.elsewhere.setdefault(path, {})[kind] = cell.spec
+            count_replacement()
+
+
+def _sizes(state: Mapping[str, Any]) -> dict[str, int]:
+    """Path -> bytes of the largest value there, which is of the parameter's size."""
+    found: dict[str, int] = {}
+    for key, value in state.items():
+        path = key.rpartition("/")[0]
+        if path != _SHARED:
+            found[path] = max(found.get(path, 0), np.asarray(value).nbytes)
+    return found

@@ -7,7 +7,7 @@ section 3.2.3). Every process then makes the same update.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from graphdiff import context, ops
@@ -29,35 +29,47 @@ def reduced(gradients: Mapping[str, Tensor], limit: int = BUCKET) -> dict[str, T
     Args:
         limit: bytes of a bucket.
     """
+    with context.no_grad(), context.role("backward"), context.scope("all processes"):
+        return bucketed(gradients, ops.all_reduce, limit)
+
+
+def bucketed(
+    values: Mapping[str, Tensor], exchange: Callable[[Tensor], Tensor], limit: int
+) -> dict[str, Tensor]:
+    """What comes of tensors that are put end to end and exchanged with other processes, by name.
+
+    Args:
+        exchange: of one axis; keeps the shape.
+        limit: bytes of a bucket.
+    """
     found: dict[str, Tensor] = {}
-    with context.no_grad(), context.role("backward"):
-        for number, names in enumerate(_buckets(gradients, limit)):
-            with context.scope(f"gradients of all processes.bucket {number + 1}"):
-                found |= _summed({name: gradients[name] for name in names})
-    return {name: found[name] for name in gradients}
+    for number, names in enumerate(_buckets(values, limit)):
+        with context.scope(f"bucket {number + 1}"):
+            found |= _in_one({name: values[name] for name in names}, exchange)
+    return {name: found[name] for name in values}
 
 
-def _buckets(gradients: Mapping[str, Tensor], limit: int) -> Iterator[list[str]]:
-    """Names whose gradients are of one dtype and together within the limit, the last layer's first."""
+def _buckets(values: Mapping[str, Tensor], limit: int) -> Iterator[list[str]]:
+    """Names whose tensors are of one dtype and together within the limit, the last layer's first."""
     names: list[str] = []
     size, dtype = 0, None
-    for name, gradient in reversed(list(gradients.items())):
-        own = gradient.size * gradient.dtype.itemsize
-        if names and (size + own > limit or gradient.dtype != dtype):
+    for name, value in reversed(list(values.items())):
+        own = value.size * value.dtype.itemsize
+        if names and (size + own > limit or value.dtype != dtype):
             yield names
             names, size = [], 0
         names.append(name)
-        size, dtype = size + own, gradient.dtype
+        size, dtype = size + own, value.dtype
     if names:
         yield names
 
 
-def _summed(bucket: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    total = ops.all_reduce(ops.concatenate([ops.reshape(g, (-1,)) for g in bucket.values()]))
+def _in_one(bucket: Mapping[str, Tensor], exchange: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+    row = exchange(ops.concatenate([ops.reshape(value, (-1,)) for value in bucket.values()]))
     found, start = {}, 0
-    for name, g in bucket.items():
-        found[name] = ops.reshape(total[start : start + g.size], g.shape)
-        start += g.size
+    for name, value in bucket.items():
+        found[name] = ops.reshape(row[start : start + value.size], value.shape)
+        start += value.size
     return found
 
 
@@ -68,8 +80,7 @@ def agree(cells: Iterable[Cell]) -> None:
     """
     with context.no_grad():
         for cell in sorted(cells, key=lambda cell: cell.name):
-            first = cell.backend.processes.first
-            cell.assign(ops.all_reduce(cell if first else ops.zeros_like(cell)))
+            cell.assign(ops.broadcast_from(cell, 0))
 
 
 def meet(home: Backend) -> None:

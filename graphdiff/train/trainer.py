@@ -60,9 +60,14 @@ class Trainer:
         metrics: name -> ``metric(scores, labels)``, the mean over a batch as a scalar tensor; accuracy by
             default.
         mode: how the backend is to run the compiled step (:func:`graphdiff.compile`).
+        shard_optimizer: where several processes train together, each holds the optimizer's state of some of
+            the parameters alone, about 1/N of it in N processes, and sends the others their new values (ZeRO
+            stage 1: Rajbhandari et al. 2020, section 5.1). What is trained is the same. The optimizer's
+            ``state_dict()`` is then gathered, so every process must call it.
 
     Raises:
-        ArgumentError: what is no model, no function or no optimizer.
+        ArgumentError: what is no model, no function or no optimizer; state to be sharded in several processes
+            whose backend works in one.
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class Trainer:
         penalty: Callable[[Module], Tensor] | None = None,
         metrics: Mapping[str, Metric] | None = None,
         mode: str = "auto",
+        shard_optimizer: bool = False,
     ) -> None:
         check_kind("model", model, Module, "give an instance of a graphdiff.Module")
         check_kind("optimizer", optimizer, Optimizer, "make one: gd.optimizers.SGD(lr=0.1)")
@@ -88,6 +94,8 @@ class Trainer:
         self.penalty = penalty
         self.metrics = {"accuracy": accuracy} if metrics is None else dict(metrics)
         self._stopped = ""
+        if shard_optimizer and self.processes.size > 1:
+            optimizer.shard()
         self._step = compile(self._update, mode=mode)
         self._measure = compile(lambda inputs, labels: _vector(self._values(inputs, labels)), mode=mode)
 
@@ -244,6 +252,10 @@ class Trainer:
         """All that a step may change: the model's cells and the optimizer's."""
         own = [cell for _, cell in self.model.named_cells()]
         return own + [cell for cells in self.optimizer.state.values() for cell in cells.values()]
+
+    def replicated(self) -> list[Any]:
+        """Those of the cells that every process holds."""
+        return [cell for _, cell in self.model.named_cells()] + self.optimizer.replicated
 
     def _update(
         self, inputs: Tensor, labels: Tensor, share: Tensor | None = None, whole: bool = False

@@ -14,6 +14,11 @@ def _alone(s):
     return [s.distinct(s.shape())], gd.all_reduce, lambda x: x, lambda x: x
 
 
+@example("broadcast_from")
+def _of_oneself(s):
+    return [s.distinct(s.shape())], lambda x: gd.broadcast_from(x, 0), lambda x: x, lambda x: x
+
+
 def _reduction(name, **shape):
     @example(name)
     def draw(s):

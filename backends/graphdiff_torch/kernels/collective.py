@@ -11,6 +11,7 @@ import torch
 import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
+from graphdiff.backend import Kernel
 from graphdiff.errors import BackendError
 from graphdiff.kernels import Kernels
 from graphdiff.processes import ALONE, TIMEOUT, Processes, launched, patience, restarts
@@ -85,29 +86,46 @@ def _leave() -> None:
         dist.destroy_process_group()
 
 
-def begun(x: Array) -> Array:
-    """Memory in which the sum will be; not to be looked at before it is awaited."""
+def _summed(x: Array) -> Array:
     # Elements meet by their place in memory, which must be the same everywhere.
     total = torch.clone(x, memory_format=torch.contiguous_format)
-    try:
-        total.work = dist.all_reduce(total, async_op=True)
-    except RuntimeError as problem:
-        raise _lost(problem) from None
+    total.work = dist.all_reduce(total, async_op=True)
     return total
 
 
-def awaited(total: Array) -> Array:
-    """The sum, when it is there."""
+def _sent(x: Array, source: int) -> Array:
+    if dist.get_rank() == source:
+        there = torch.clone(x, memory_format=torch.contiguous_format)
+    else:
+        there = torch.empty_like(x, memory_format=torch.contiguous_format)
+    there.work = dist.broadcast(there, source, async_op=True)
+    return there
+
+
+def _begun(start: Kernel) -> Kernel:
+    """The kernel that gives memory in which the result will be; not to be looked at before it is awaited."""
+
+    def begin(x: Array, **params: Any) -> Array:
+        try:
+            return start(x, **params)
+        except RuntimeError as problem:
+            raise _lost(problem) from None
+
+    return begin
+
+
+def awaited(result: Array) -> Array:
+    """What was begun, when it is there."""
     try:
         # Under NCCL only the device waits, and a watchdog of torch's ends what takes too long.
-        said = dist.get_backend() == "gloo" and _said(total.work)
-        total.work.wait()
+        said = dist.get_backend() == "gloo" and _said(result.work)
+        result.work.wait()
     except RuntimeError as problem:
         raise (_unanswered() if _late(problem) else _lost(problem)) from None
     if said and _board is not None:
         _board.unsay()
-    del total.work
-    return total
+    del result.work
+    return result
 
 
 def _said(work: dist.Work) -> bool:
@@ -151,4 +169,11 @@ def _own_name() -> str:
     return f"process {rank} (from 0) of {size}"
 
 
-COLLECTIVES: Kernels = {"all_reduce": lambda x: awaited(begun(x))}
+BEGUN: Kernels = {"all_reduce": _begun(_summed), "broadcast_from": _begun(_sent)}
+
+
+def _at_once(begin: Kernel) -> Kernel:
+    return lambda x, **params: awaited(begin(x, **params))
+
+
+COLLECTIVES: Kernels = {name: _at_once(begin) for name, begin in BEGUN.items()}

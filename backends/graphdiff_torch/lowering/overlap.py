@@ -1,6 +1,6 @@
-"""Sums over processes while the program goes on: each begins as soon as its operand is known, and is waited
-for where its result is first needed. So the gradients of the last layers travel while those of the first
-are worked out."""
+"""What passes between processes does so while the program goes on: it begins as soon as its operand is known,
+and is waited for where its result is first needed. So the gradients of the last layers travel while those of
+the first are worked out."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from graphdiff.compile.program import Program
 from graphdiff.graph import Node
 from graphdiff.kernels import Kernels
 from graphdiff.ops.collective import Collective
-from graphdiff_torch.kernels.collective import awaited, begun
+from graphdiff_torch.kernels.collective import BEGUN, awaited
 from graphdiff_torch.lowering.fused import fused
 
-BEGUN, AWAITED = fused("all_reduce_begun"), fused("all_reduce_awaited")
-PARTS: Kernels = {BEGUN.name: begun, AWAITED.name: awaited}
+AWAITED = fused("awaited")
+_FIRST = {name: fused(f"{name}_begun") for name in BEGUN}
+PARTS: Kernels = {AWAITED.name: awaited, **{_FIRST[name].name: begin for name, begin in BEGUN.items()}}
 _LEADING = {"reshape", "concatenate"}  # what puts gradients into a bucket
 
 
 def overlapped(program: Program) -> Program:
-    """The program with its sums over processes begun early and waited for late.
+    """The program with what passes between processes begun early and waited for late.
 
     Nothing overtakes another: processes whose programs are not the same still begin in the same order.
     """
@@ -61,8 +62,8 @@ def _in_two_parts(program: Program) -> Program:
     for node in program.nodes:
         nodes += [pending.pop(i) for i in dict.fromkeys(node.inputs) if i in pending]
         if isinstance(node.primitive, Collective):
-            start = replace(node, id=next(fresh), primitive=BEGUN)
-            pending[node.id] = replace(node, primitive=AWAITED, inputs=(start.id,))
+            start = replace(node, id=next(fresh), primitive=_FIRST[node.primitive.name])
+            pending[node.id] = replace(node, primitive=AWAITED, inputs=(start.id,), params={})
             node = start
         nodes.append(node)
     return replace(program, nodes=(*nodes, *pending.values()))

@@ -1,0 +1,144 @@
+"""What each process of a test of sharded optimizer state runs; what came out is kept in a file of its rank.
+
+``sharding_job.py equal FOLDER``, ``sharding_job.py optimizers FOLDER``,
+``sharding_job.py part FOLDER EPOCHS SHARDED``, or ``sharding_job.py killed FOLDER STEP``.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from parallel_job import Die, images
+
+import graphdiff as gd
+from graphdiff.errors import NonFiniteError
+from graphdiff.train import Callback, Checkpoints, LossScaler
+
+RANK = os.environ.get("RANK", "alone")
+DATA = (np.random.default_rng(1).normal(size=(54, 6)), np.random.default_rng(2).integers(0, 3, 54))
+OPTIMIZERS = {
+    "adam": lambda: gd.optimizers.AdamW(0.02, clip_norm=0.3, groups={"*.bias": {"weight_decay": 0}}),
+    "sgd": lambda: gd.optimizers.SGD(0.1, momentum=0.9, weight_decay=0.01, clip_value=0.02),
+}
+
+
+class ThawLate(Callback):
+    """Trains all but the first layer for three steps, and not the last layer in steps 6 to 8."""
+
+    def start(self, trainer):
+        self.first, self.last = trainer.model[0], trainer.model[-1]
+        self.first.weight.frozen = True
+
+    def step(self, trainer, number):
+        self.first.weight.frozen = number < 3
+        self.last.weight.frozen = 5 <= number < 8
+
+
+def perceptron():
+    gd.seed(5)
+    linear, tanh = gd.layers.Linear, gd.layers.Tanh
+    sizes = [(6, 17), (17, 9), (9, 3)]
+    layers = [layer for s in sizes for layer in (linear(*s, dtype="float64"), tanh())]
+    return gd.layers.Sequential(*layers[:-1])
+
+
+def lenet():
+    gd.seed(7)
+    return gd.models.lenet5()
+
+
+def made(net, optimizer, sharded):
+    return gd.Trainer(net, gd.losses.softmax_cross_entropy, optimizer, shard_optimizer=sharded)
+
+
+def outcome(trainer, **more):
+    """All that training left behind, the same in each process but for the bytes of the state it holds."""
+    held = {path: cells for path, cells in trainer.optimizer.state.items() if path}
+    state = trainer.optimizer.state_dict()
+    return {
+        "bytes": sum(c.size * c.dtype.itemsize for cells in held.values() for c in cells.values()),
+        **more,
+        **{f"model/{name}": value for name, value in trainer.model.state_dict().items()},
+        **{f"optimizer/{name}": value for name, value in state.items()},
+    }
+
+
+def trained(trainer, data, **options):
+    history = trainer.fit(data, batch_size=8, progress=False, **options)
+    return outcome(trainer, losses=history.losses, norms=history.gradient_norms)
+
+
+def scaled(sharded):
+    """A loop of its own, compiled, whose third step overflows."""
+    net = perceptron()
+    trainer = made(net, gd.optimizers.Adam(0.02), sharded)
+    scaler = LossScaler(8.0, interval=2)
+
+    def step(x, y, factor):
+        loss = gd.losses.softmax_cross_entropy(net(x), y) * factor
+        back = scaler.scaled(loss).backward(wrt=net.parameters())
+        return scaler.step(trainer.optimizer, net, back)
+
+    compiled = gd.compile(step)
+    went = [bool(compiled(*DATA, f).item()) for f in np.array([1.0, 1.0, np.inf, 1.0, 1.0])]
+    return outcome(trainer, went=went, scale=scaler.scale)
+
+
+def gone_bad(sharded):
+    """Goes back to before the step that met NaN."""
+    inputs = np.array(DATA[0])
+    inputs[20] = np.nan
+    trainer = made(perceptron(), OPTIMIZERS["adam"](), sharded)
+    batches = [(inputs[k : k + 8], DATA[1][k : k + 8]) for k in range(0, 48, 8)]
+    try:
+        trainer.fit(batches, epochs=1, fetch_every=4, progress=False)
+    except NonFiniteError as error:
+        return outcome(trainer, said=str(error))
+    raise AssertionError("nothing went bad")
+
+
+def equal(folder, sharded):
+    for name, optimizer in OPTIMIZERS.items():
+        trainer = made(perceptron(), optimizer(), sharded)
+        keep(folder, name, sharded, trained(trainer, DATA, epochs=2))
+        trainer = made(perceptron(), optimizer(), sharded)
+        keep(folder, f"thawed-{name}", sharded, trained(trainer, DATA, epochs=2, callbacks=ThawLate()))
+    sgd = gd.optimizers.SGD(0.05, momentum=0.9)
+    keep(folder, "lenet", sharded, trained(made(lenet(), sgd, sharded), images(25, 1, 28), epochs=1))
+    keep(folder, "scaled", sharded, scaled(sharded))
+    keep(folder, "bad", sharded, gone_bad(sharded))
+
+
+def optimizers(folder, sharded):
+    for info in gd.optimizers.list():
+        trainer = made(perceptron(), getattr(gd.optimizers, info.name)(0.02), sharded)
+        keep(folder, info.name, sharded, trained(trainer, DATA, epochs=1))
+
+
+def part(folder, epochs, sharded):
+    trainer = made(perceptron(), OPTIMIZERS["adam"](), sharded)
+    kept = Checkpoints(folder / "kept")
+    return trained(trainer, DATA, epochs=epochs, checkpoints=kept, resume=True)
+
+
+def killed(folder, step):
+    trainer = made(perceptron(), OPTIMIZERS["adam"](), sharded=True)
+    kept = Checkpoints(folder / "kept", every=2)
+    return trained(trainer, DATA, epochs=2, checkpoints=kept, callbacks=Die(step))
+
+
+def keep(folder, name, sharded, values):
+    np.savez(folder / f"{name}-{'sharded' if sharded else 'whole'}-{RANK}.npz", **values)
+
+
+if __name__ == "__main__":
+    what, folder, *rest = sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:])
+    with gd.backend("torch"):
+        if what == "part":
+            keep(folder, f"part-{rest[0]}", rest[1], part(folder, rest[0], bool(rest[1])))
+        elif what == "killed":
+            keep(folder, "killed", True, killed(folder, *rest))
+        else:
+            for sharded in (False, True):
+                {"equal": equal, "optimizers": optimizers}[what](folder, sharded)
