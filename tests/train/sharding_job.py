@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from parallel_job import Die, images
+from parallel_job import ACTS, At, images
 
 import graphdiff as gd
 from graphdiff.errors import NonFiniteError
@@ -125,7 +125,7 @@ def part(folder, epochs, sharded):
 def killed(folder, step):
     trainer = made(perceptron(), OPTIMIZERS["adam"](), sharded=True)
     kept = Checkpoints(folder / "kept", every=2)
-    return trained(trainer, DATA, epochs=2, checkpoints=kept, callbacks=Die(step))
+    return trained(trainer, DATA, epochs=2, checkpoints=kept, callbacks=At(step, ACTS["killed"]))
 
 
 def keep(folder, name, sharded, values):
