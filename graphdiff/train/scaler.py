@@ -85,7 +85,9 @@ class LossScaler:
         """The loss to run backward from."""
         return loss * ops.cast(self._scale, loss.dtype)
 
-    def step(self, optimizer: Optimizer, module: Module, gradients: Backward) -> Tensor:
+    def step(
+        self, optimizer: Optimizer, module: Module, gradients: Backward | Mapping[str, Tensor]
+    ) -> Tensor:
         """Let the optimizer step with the gradients as they would be without a scale, if all are finite.
 
         Returns:

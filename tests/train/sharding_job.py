@@ -69,20 +69,46 @@ def trained(trainer, data, **options):
     return outcome(trainer, losses=history.losses, norms=history.gradient_norms)
 
 
+def own_part():
+    """A third or half of the data, and a gradient of all processes from each one's."""
+    size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    return tuple(np.split(a, size)[rank] for a in DATA), lambda g: gd.all_reduce(g) / size
+
+
 def scaled(sharded):
-    """A loop of its own, compiled, whose third step overflows."""
+    """A loop of its own, compiled, whose third step overflows in all processes where it does in one."""
     net = perceptron()
     trainer = made(net, gd.optimizers.Adam(0.02), sharded)
     scaler = LossScaler(8.0, interval=2)
+    data, reduced = own_part()
 
     def step(x, y, factor):
         loss = gd.losses.softmax_cross_entropy(net(x), y) * factor
         back = scaler.scaled(loss).backward(wrt=net.parameters())
-        return scaler.step(trainer.optimizer, net, back)
+        gradients = {name: reduced(back[p]) for name, p in net.named_parameters()}
+        return scaler.step(trainer.optimizer, net, gradients)
 
     compiled = gd.compile(step)
-    went = [bool(compiled(*DATA, f).item()) for f in np.array([1.0, 1.0, np.inf, 1.0, 1.0])]
+    bad = np.inf if RANK in ("alone", "1") else 1.0
+    went = [bool(compiled(*data, f).item()) for f in np.array([1.0, 1.0, bad, 1.0, 1.0])]
     return outcome(trainer, went=went, scale=scaler.scale)
+
+
+def plain(sharded, how):
+    """A loop of its own that looks at nothing but the new parameters."""
+    net = perceptron()
+    trainer = made(net, gd.optimizers.AdamW(0.02), sharded)
+    data, reduced = own_part()
+
+    def step(x, y):
+        back = gd.losses.softmax_cross_entropy(net(x), y).backward(wrt=net.parameters())
+        gradients = {name: reduced(back[p]) for name, p in net.named_parameters()}
+        trainer.optimizer.step(net, gradients)
+
+    run = how(step)
+    for _ in range(4):
+        run(*data)
+    return outcome(trainer)
 
 
 def gone_bad(sharded):
@@ -107,6 +133,8 @@ def equal(folder, sharded):
     sgd = gd.optimizers.SGD(0.05, momentum=0.9)
     keep(folder, "lenet", sharded, trained(made(lenet(), sgd, sharded), images(25, 1, 28), epochs=1))
     keep(folder, "scaled", sharded, scaled(sharded))
+    keep(folder, "compiled", sharded, plain(sharded, gd.compile))
+    keep(folder, "eager", sharded, plain(sharded, lambda step: step))
     keep(folder, "bad", sharded, gone_bad(sharded))
 
 

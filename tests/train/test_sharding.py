@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from train.problems import points, trainer
-from train.test_parallel import launch
+from train.test_parallel import run as run_to_end
+from train.test_parallel import torchrun
 
 import graphdiff as gd
 from graphdiff.cli import main
@@ -26,16 +27,13 @@ pytest.importorskip("torch")
 from graphdiff_torch.lowering.overlap import AWAITED, overlapped
 
 JOB = Path(__file__).with_name("sharding_job.py")
-CASES = ("adam", "sgd", "thawed-adam", "thawed-sgd", "lenet", "scaled", "bad")
+CASES = ("adam", "sgd", "thawed-adam", "thawed-sgd", "lenet", "scaled", "compiled", "eager", "bad")
 
 
 def run(size, *command, restarts=0, **options):
     """A job of so many processes, or of one that no launcher started; returns all that it said."""
-    torchrun = ("-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={size}")
-    launcher = (*torchrun, f"--max-restarts={restarts}") if size > 1 else ()
-    status, said = launch(sys.executable, *launcher, *command, **options)
-    assert status == 0, said
-    return said
+    launcher = (*torchrun(size), f"--max-restarts={restarts}") if size > 1 else (sys.executable,)
+    return run_to_end(*launcher, *command, **options)
 
 
 def check_close(found, expected, tolerance):
