@@ -58,10 +58,19 @@ class Checkpoints:
         """Keep the state after a step, with an epoch under way; the one before is removed afterwards.
 
         The end of an epoch changes things after its last step, so the two together make a name that is new.
+
+        Raises:
+            StateError: what has no form in a file, or a folder that cannot be written to.
         """
         name = f"step-{step:08d}-epoch-{epoch:04d}.safetensors"
+        try:
+            text = json.dumps({"format": FORMAT, "arrays": name, "launch": launch(), **facts})
+        except (TypeError, ValueError) as problem:
+            raise StateError(
+                f"a checkpoint cannot hold what is to be kept: {problem}",
+                fix="have the state() of callbacks and schedules give numbers, texts and arrays",
+            ) from None
         save_state(self.folder / name, arrays)
-        text = json.dumps({"format": FORMAT, "arrays": name, "launch": launch(), **facts})
         write_whole(self.folder / INDEX, text.encode())
         for pattern in ("step-*.safetensors", ".step-*.safetensors.*", f".{INDEX}.*"):
             for old in self.folder.glob(pattern):

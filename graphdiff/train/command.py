@@ -68,6 +68,7 @@ def command(
     seed: int,
     backend: str,
     device: str | None,
+    deterministic: bool,
     mode: str,
     synchronised: bool,
     shard_optimizer: bool,
@@ -85,7 +86,8 @@ def command(
     """
     if resume and restarts > 1:
         raise ArgumentError("restarts keep no checkpoints", fix="leave --resume or --restarts out")
-    options = {"device": device} if device else {}
+    chosen_options = {"device": device, "deterministic": deterministic}
+    options: dict[str, Any] = {name: value for name, value in chosen_options.items() if value}
     home = get_backend(backend, **options)
     out = _folder(out, resume)
     if home.processes.size > 1:
@@ -129,7 +131,7 @@ def command(
         "transform": transform,
         "callbacks": [EarlyStopping(patience)] if patience else [],
     }
-    with on_backend(backend, **options) if backend != "numpy" or device else nullcontext():
+    with on_backend(backend, **options) if backend != "numpy" or options else nullcontext():
         if restarts > 1:
             found = random_restarts(make, train, restarts=restarts, seed=seed, **fit)
             for k, final in enumerate(found.losses if home.processes.first else ()):

@@ -244,12 +244,12 @@ class Loop:
         return identity(self.trainer, self.train, seed=s.seed, batch_size=s.batch_size, callbacks=callbacks)
 
     def _keep(self, kept: Checkpoints) -> None:
-        arrays = {f"model/{n}": v for n, v in self.trainer.model.state_dict().items()}
+        arrays: dict[str, Any] = {f"model/{n}": v for n, v in self.trainer.model.state_dict().items()}
         arrays |= {f"optimizer/{n}": v for n, v in self.trainer.optimizer.state_dict().items()}
         remembered = []
         for k, callback in enumerate(self.settings.callbacks):
             state = callback.state()
-            large = {n: v for n, v in state.items() if isinstance(v, np.ndarray)}
+            large = {n: v for n, v in state.items() if isinstance(v, (np.ndarray, np.generic))}
             arrays |= {f"callback{k}/{n}": v for n, v in large.items()}
             remembered.append({n: v for n, v in state.items() if n not in large})
         facts = {

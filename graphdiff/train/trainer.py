@@ -121,7 +121,8 @@ class Trainer:
 
         The order of the batches and what is random in the transform follow from the seed and the epoch's
         number, so a run that is resumed from a checkpoint ends with the weights, to the last bit, that it
-        would have had without the break.
+        would have had without the break. (On torch the backend must be ``deterministic``: else it finds out
+        anew in which memory layout it is faster, and rounds otherwise.)
 
         Args:
             train, validation: (inputs, labels), a torch DataLoader, or any iterable of such batches.

@@ -133,21 +133,6 @@ def test_a_process_that_does_not_answer_is_named(tmp_path, what, timeout):
     assert "GRAPHDIFF_TIMEOUT=18" in said
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole")
-    run(sys.executable, JOB, "killed", folder, 0)
-    return dict(np.load(folder / "killed-alone.npz"))
-
-
-def test_a_killed_process_is_restarted_and_ends_with_the_same_weights(undisturbed, tmp_path):
-    said = run(*TORCHRUN, "--max-restarts=1", JOB, "killed", tmp_path, 6)
-    assert "exitcode: -9" in said, said
-    ended = np.load(tmp_path / "killed-0.npz")
-    for key, value in undisturbed.items():
-        np.testing.assert_allclose(ended[key], value, rtol=1e-6, atol=1e-6, err_msg=key)
-
-
 @pytest.mark.campaign
 def test_a_killed_process_ends_the_job_and_is_named(tmp_path):
     status, said = launch(*TORCHRUN, JOB, "killed", tmp_path, 6, timeout=60)

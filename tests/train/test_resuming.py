@@ -1,13 +1,7 @@
 """A run that is broken off and resumed ends as one that never stopped, to the last bit."""
 
 import json
-import os
-import random
 import re
-import signal
-import subprocess
-import sys
-import time
 from functools import partial
 
 import numpy as np
@@ -174,46 +168,3 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
     path.write_text(damage(path.read_text()))
     with pytest.raises(StateError, match="is damaged"):
         run(tmp_path, resume=True)
-
-
-SCRIPT = """
-import sys
-from train.problems import points, trainer
-from graphdiff.train import Checkpoints
-import graphdiff as gd
-made = trainer()
-made.fit(points(50), epochs=30, batch_size=4, seed=5, checkpoints=Checkpoints(sys.argv[1], every=3),
-         resume=True, progress=False)
-gd.save_state(sys.argv[1] + "/end.safetensors", made.model.state_dict())
-"""
-
-
-def start(folder):
-    tests = os.path.dirname(os.path.dirname(__file__))
-    command = [sys.executable, "-c", SCRIPT, str(folder)]
-    return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": tests})
-
-
-def kill_and_resume(folder, times, rng):
-    """Kill the run at random moments, so many times, then let it end."""
-    for _ in range(times):
-        process = start(folder)
-        while not (folder / "checkpoint.json").exists() and process.poll() is None:
-            time.sleep(0.01)
-        time.sleep(rng.uniform(0, 0.7))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert start(folder).wait() == 0
-    return gd.load_state(folder / "end.safetensors")
-
-
-@pytest.mark.parametrize("times", [2, pytest.param(20, marks=pytest.mark.campaign)])
-def test_a_killed_run_ends_as_if_it_had_not_been(tmp_path, times):
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "killed").mkdir()
-    assert start(tmp_path / "whole").wait() == 0
-    expected = gd.load_state(tmp_path / "whole" / "end.safetensors")
-    seed = random.randrange(1 << 30)
-    found = kill_and_resume(tmp_path / "killed", times, random.Random(seed))
-    for name in expected:
-        np.testing.assert_array_equal(expected[name], found[name], err_msg=f"seed {seed}: {name}")
