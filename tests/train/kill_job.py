@@ -1,4 +1,4 @@
-"""A run with all that has a state, to be killed and gone on with: ``kill_job.py BACKEND FOLDER``.
+"""A run with all that has a state, to be killed and gone on with: ``kill_job.py BACKEND FOLDER [sharded]``.
 
 It writes ``end.safetensors`` when it is through. KILL_IN names a place in the code, and KILL_AT says at which
 line run there, counted from 1, the process KILL_RANK kills itself; without, it writes how many there were.
@@ -38,7 +38,7 @@ class Average(Callback):
         self.sums = {name: value for name, value in state.items() if name != "n"}
 
 
-def trained(folder):
+def trained(folder, sharded):
     gd.seed(1)
     layers = gd.layers
     net = layers.Sequential(
@@ -52,7 +52,8 @@ def trained(folder):
         out=layers.Dropout(0.5),
         fc2=layers.Linear(16, 10),
     )
-    made = gd.Trainer(net, gd.losses.softmax_cross_entropy, gd.optimizers.Adam(0.01))
+    adam = gd.optimizers.Adam(0.01)
+    made = gd.Trainer(net, gd.losses.softmax_cross_entropy, adam, shard_optimizer=sharded)
     x, y = images(300, 1, 8)
     made.fit(
         (x[:200], y[:200] % 3),
@@ -109,9 +110,10 @@ if __name__ == "__main__":
     with gd.backend(backend, **({"deterministic": True} if backend == "torch" else {})):
         gd.tensor(0.0)  # all is imported that will be
         sys.settrace(killer)
-        made = trained(folder)
+        made = trained(folder, sharded=sys.argv[3:] == ["sharded"])
     sys.settrace(None)
     if killer and not at:
         (folder / "lines.txt").write_text(str(killer.lines))
+    state = made.model.state_dict() | made.optimizer.state_dict()
     if rank == "0":
-        gd.save_state(folder / "end.safetensors", made.model.state_dict() | made.optimizer.state_dict())
+        gd.save_state(folder / "end.safetensors", state)

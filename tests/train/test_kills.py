@@ -65,6 +65,7 @@ RUNS = {
     "numpy": Run(JOB, "numpy", "FOLDER"),
     "torch": Run(JOB, "torch", "FOLDER"),
     "two": Run(*TORCHRUN, JOB, "torch", "FOLDER"),
+    "two sharded": Run(*TORCHRUN, JOB, "torch", "FOLDER", "sharded"),
     "command": Run("-m", "graphdiff", *TRAIN, "lenet5", "--batch-size", "128", "--out", "FOLDER", **COMMAND),
     "two commands": Run(
         *(*TORCHRUN, "-m", "graphdiff", *TRAIN, "resnet20", "--synchronise"),
@@ -83,11 +84,13 @@ PLAN = {
     ("torch", "evaluation"): 1,
     ("torch", "epoch's end"): 1,
     ("command", "moment"): 7,
-    ("two", "moment"): 6,
-    ("two", "checkpoint"): 3,
+    ("two", "moment"): 4,
+    ("two", "checkpoint"): 2,
     ("two", "evaluation"): 1,
     ("two", "epoch's end"): 1,
-    ("two commands", "moment"): 7,
+    ("two sharded", "moment"): 3,
+    ("two sharded", "checkpoint"): 2,
+    ("two commands", "moment"): 5,
 }
 FEW = {("numpy", "moment"): 1, ("numpy", "checkpoint"): 1, ("two", "checkpoint"): 1}
 
