@@ -17,7 +17,7 @@ import numpy as np
 
 from graphdiff.arguments import check_integers, path_of
 from graphdiff.errors import ArgumentError, StateError
-from graphdiff.interop.state_files import load_state, save_state, write_whole
+from graphdiff.interop.state_files import drop_unfinished, load_state, save_state, write_whole
 from graphdiff.processes import launch, restarts
 
 FORMAT = 2
@@ -72,10 +72,11 @@ class Checkpoints:
             ) from None
         save_state(self.folder / name, arrays)
         write_whole(self.folder / INDEX, text.encode())
-        for pattern in ("step-*.safetensors", ".step-*.safetensors.*", f".{INDEX}.*"):
-            for old in self.folder.glob(pattern):
-                if old.name != name:
-                    old.unlink(missing_ok=True)
+        for old in self.folder.glob("step-*.safetensors"):
+            if old.name != name:
+                old.unlink(missing_ok=True)
+        for pattern in ("step-*.safetensors", INDEX):
+            drop_unfinished(self.folder, pattern)
 
     @property
     def own(self) -> bool:

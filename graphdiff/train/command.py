@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import partial, wraps
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from graphdiff import random
 from graphdiff.backend import backend as on_backend
 from graphdiff.backend import get_backend
 from graphdiff.errors import ArgumentError, StateError
-from graphdiff.interop.state_files import load_state, save_state, write_whole
+from graphdiff.interop.state_files import drop_unfinished, load_state, save_state, write_whole
 from graphdiff.matching import weights
 from graphdiff.module import Module
 from graphdiff.plugins import Registry
@@ -178,7 +179,11 @@ def _write(out: Path, trainer: Trainer, history: History, facts: Mapping[str, An
     text = json.dumps({**facts, "history": history.as_dict()}, indent=1)
     write_whole(out / "history.json", text.encode())
     with suppress(ArgumentError):  # matplotlib is an extra
-        history.plot().savefig(out / "curves.svg")
+        drawn = BytesIO()
+        history.plot().savefig(drawn, format="svg")
+        write_whole(out / "curves.svg", drawn.getvalue())
+    for name in ("weights.safetensors", "history.json", "curves.svg"):
+        drop_unfinished(out, name)
 
 
 # Data and model that fit each other

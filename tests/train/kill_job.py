@@ -85,8 +85,8 @@ PLACES = {
 class Killer:
     """Kills the process at a line that it runs in some functions."""
 
-    def __init__(self, place, at):
-        self.codes, self.at, self.lines = PLACES[place], at, 0
+    def __init__(self, place, at, folder):
+        self.codes, self.at, self.lines, self.folder = PLACES[place], at, 0, folder
 
     def __call__(self, frame, event, _):
         if frame.f_code not in self.codes:
@@ -98,6 +98,7 @@ class Killer:
         if event == "line":
             self.lines += 1
             if self.lines == self.at:
+                (self.folder / "killed").touch()
                 os.kill(os.getpid(), signal.SIGKILL)
         return self.line
 
@@ -106,7 +107,8 @@ if __name__ == "__main__":
     backend, folder = sys.argv[1], Path(sys.argv[2])
     place, at = os.environ.get("KILL_IN"), int(os.environ.get("KILL_AT", "0"))
     rank, life = os.environ.get("RANK", "0"), os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    killer = Killer(place, at) if place and rank == os.environ["KILL_RANK"] and life == "0" else None
+    chosen = place and rank == os.environ["KILL_RANK"] and life == "0"
+    killer = Killer(place, at, folder) if chosen else None
     with gd.backend(backend, **({"deterministic": True} if backend == "torch" else {})):
         gd.tensor(0.0)  # all is imported that will be
         sys.settrace(killer)

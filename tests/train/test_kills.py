@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -130,6 +131,7 @@ class Campaign:
         if not run.two:
             process = run.start(folder, resume=True)
         found = run.finish(process, folder)
+        assert place == "moment" or (folder / "killed").exists(), where
         left = [p.name for p in folder.iterdir() if p.name.startswith(".")]
         assert not left, (where, left)
         assert found.keys() == whole.state.keys(), where
@@ -142,7 +144,7 @@ class Campaign:
         at, rank = self.rng.randint(1, lines), self.rng.choice("01")
         rank = rank if run.two and place != "checkpoint" else "0"
         process = run.start(folder, KILL_IN=place, KILL_AT=str(at), KILL_RANK=rank)
-        assert ended_by(process, folder, signal.SIGKILL)
+        assert run.two or process.wait(LONGEST) == -signal.SIGKILL
         return process, f"line {at} of {place}, process {rank}"
 
     def _at_a_moment(self, run, folder, seconds):
@@ -155,7 +157,8 @@ class Campaign:
             time.sleep(after)
             victim = child(process.pid, rank) if run.two else process.pid
             if process.poll() is None and victim:
-                os.kill(victim, sent)
+                with suppress(ProcessLookupError):
+                    os.kill(victim, sent)
             if ended_by(process, here, sent):
                 folder.symlink_to(here)
                 return process, f"{sent.name} after {after:.2f} s, process {rank}"
@@ -174,9 +177,10 @@ def ended_by(process, folder, sent):
 
 def child(parent, rank):
     """The process of a rank that a launcher has started, if there is one."""
-    for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
-        if f"RANK={rank}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-            return int(pid)
+    with suppress(OSError):  # it has just ended
+        for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+            if f"RANK={rank}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                return int(pid)
     return None
 
 
