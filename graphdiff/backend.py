@@ -7,6 +7,7 @@ tensor knows its own, and operations never mix two. New tensors go to the curren
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 
 from graphdiff.dtypes import DType
-from graphdiff.errors import BackendError, PluginConflictError
+from graphdiff.errors import ArgumentError, BackendError, PluginConflictError
 from graphdiff.graph import Shape, TensorSpec
 from graphdiff.plugins import Registry, makes
 from graphdiff.primitive import Primitive
@@ -163,14 +164,27 @@ def get_backend(name: str, **options: Any) -> Backend:
     Raises:
         UnknownPluginError: no backend of that name is installed.
         PluginError: it is installed and fails to load.
+        ArgumentError: it has no such options.
     """
     key = (name, tuple(sorted(options.items())))
     if key not in _instances:
+        if options:
+            _check_options(name, options)
         made = backends[name](**options)
         _contribute(made)
         # Options left out and options spelled out, "cuda" and "cuda:0", mean one backend.
         _instances[key] = next((b for b in _instances.values() if _alike(b, made)), made)
     return _instances[key]
+
+
+def _check_options(name: str, options: Mapping[str, Any]) -> None:
+    known = inspect.signature(backends[name]).parameters
+    unknown = [] if any(p.kind is p.VAR_KEYWORD for p in known.values()) else [*options.keys() - known.keys()]
+    if unknown:
+        raise ArgumentError(
+            f"the backend {name!r} has no option {', '.join(sorted(unknown))}",
+            fix=f"leave it out; there is {', '.join(known)}" if known else "leave it out; there are none",
+        )
 
 
 def _alike(one: Backend, other: Backend) -> bool:

@@ -167,6 +167,9 @@ def bench(**choices: Any) -> None:
 @click.option("--device", help="cpu, cuda, cuda:1, …")
 @click.option("--mode", default="auto", show_default=True, help="How the backend runs the compiled step.")
 @click.option(
+    "--deterministic", is_flag=True, help="Round alike in every run, where the backend has a choice (torch)."
+)
+@click.option(
     "--synchronise",
     "synchronised",
     is_flag=True,

@@ -37,7 +37,9 @@ class TorchBackend(Backend):
         tf32: whether float32 products and convolutions on CUDA may round their operands to TF32, with 10
             bits after the point: much faster, errors near 1e-3.
         deterministic: whether equal inputs give equal results to the last bit, run by run. Some kernels are
-            slower then, and those that cannot do it raise.
+            slower then, and those that cannot do it raise. In "auto" mode a compiled function then runs
+            as "aten", and no memory layouts are tried: in which a product rounds how is otherwise found out
+            anew, by time.
 
     Both choices hold for this backend's own kernels, and for compiled programs as a whole; torch's settings
     are put back after each call. They are settings of the process, so threads of different choices must not

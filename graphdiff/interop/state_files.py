@@ -67,6 +67,13 @@ def write_whole(path: Path, content: bytes) -> None:
         ) from None
 
 
+def drop_unfinished(folder: Path, name: str) -> None:
+    """Remove what processes that were killed left of a file, or of files that fit a pattern; for a folder
+    that no other process writes to."""
+    for left in folder.glob(f".{name}.*"):
+        left.unlink(missing_ok=True)
+
+
 def load_state(path: str | Path) -> State:
     """The arrays of a state file: safetensors, or torch's (``.pt``, ``.pth``, ``.bin``), which needs torch.
 

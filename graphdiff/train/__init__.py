@@ -8,7 +8,7 @@ from graphdiff.train.dataset import Dataset
 from graphdiff.train.draws import Draws
 from graphdiff.train.history import Epoch, History, Metrics
 from graphdiff.train.optimizer import Common, Optimizer, State
-from graphdiff.train.parallel import synchronise
+from graphdiff.train.parallel import agree, reduced, synchronise
 from graphdiff.train.range_test import RangeTest, range_test
 from graphdiff.train.scaler import LossScaler
 from graphdiff.train.schedule import Schedule, check_schedule
@@ -51,6 +51,7 @@ __all__ = [
     "Trainer",
     "Transform",
     "accuracy",
+    "agree",
     "as_batches",
     "batches",
     "check_schedule",
@@ -64,6 +65,7 @@ __all__ = [
     "random_options",
     "random_restarts",
     "range_test",
+    "reduced",
     "replace_head",
     "search",
     "synchronise",

@@ -17,7 +17,7 @@ import numpy as np
 
 from graphdiff.arguments import check_integers, path_of
 from graphdiff.errors import ArgumentError, StateError
-from graphdiff.interop.state_files import load_state, save_state, write_whole
+from graphdiff.interop.state_files import drop_unfinished, load_state, save_state, write_whole
 from graphdiff.processes import launch, restarts
 
 FORMAT = 2
@@ -58,15 +58,25 @@ class Checkpoints:
         """Keep the state after a step, with an epoch under way; the one before is removed afterwards.
 
         The end of an epoch changes things after its last step, so the two together make a name that is new.
+
+        Raises:
+            StateError: what has no form in a file, or a folder that cannot be written to.
         """
         name = f"step-{step:08d}-epoch-{epoch:04d}.safetensors"
+        try:
+            text = json.dumps({"format": FORMAT, "arrays": name, "launch": launch(), **facts})
+        except (TypeError, ValueError) as problem:
+            raise StateError(
+                f"a checkpoint cannot hold what is to be kept: {problem}",
+                fix="have the state() of callbacks and schedules give numbers, texts and arrays",
+            ) from None
         save_state(self.folder / name, arrays)
-        text = json.dumps({"format": FORMAT, "arrays": name, "launch": launch(), **facts})
         write_whole(self.folder / INDEX, text.encode())
-        for pattern in ("step-*.safetensors", ".step-*.safetensors.*", f".{INDEX}.*"):
-            for old in self.folder.glob(pattern):
-                if old.name != name:
-                    old.unlink(missing_ok=True)
+        for old in self.folder.glob("step-*.safetensors"):
+            if old.name != name:
+                old.unlink(missing_ok=True)
+        for pattern in ("step-*.safetensors", INDEX):
+            drop_unfinished(self.folder, pattern)
 
     @property
     def own(self) -> bool:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import partial, wraps
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from graphdiff import random
 from graphdiff.backend import backend as on_backend
 from graphdiff.backend import get_backend
 from graphdiff.errors import ArgumentError, StateError
-from graphdiff.interop.state_files import load_state, save_state, write_whole
+from graphdiff.interop.state_files import drop_unfinished, load_state, save_state, write_whole
 from graphdiff.matching import weights
 from graphdiff.module import Module
 from graphdiff.plugins import Registry
@@ -68,6 +69,7 @@ def command(
     seed: int,
     backend: str,
     device: str | None,
+    deterministic: bool,
     mode: str,
     synchronised: bool,
     shard_optimizer: bool,
@@ -85,7 +87,8 @@ def command(
     """
     if resume and restarts > 1:
         raise ArgumentError("restarts keep no checkpoints", fix="leave --resume or --restarts out")
-    options = {"device": device} if device else {}
+    chosen_options = {"device": device, "deterministic": deterministic}
+    options: dict[str, Any] = {name: value for name, value in chosen_options.items() if value}
     home = get_backend(backend, **options)
     out = _folder(out, resume)
     if home.processes.size > 1:
@@ -129,7 +132,7 @@ def command(
         "transform": transform,
         "callbacks": [EarlyStopping(patience)] if patience else [],
     }
-    with on_backend(backend, **options) if backend != "numpy" or device else nullcontext():
+    with on_backend(backend, **options) if backend != "numpy" or options else nullcontext():
         if restarts > 1:
             found = random_restarts(make, train, restarts=restarts, seed=seed, **fit)
             for k, final in enumerate(found.losses if home.processes.first else ()):
@@ -176,7 +179,11 @@ def _write(out: Path, trainer: Trainer, history: History, facts: Mapping[str, An
     text = json.dumps({**facts, "history": history.as_dict()}, indent=1)
     write_whole(out / "history.json", text.encode())
     with suppress(ArgumentError):  # matplotlib is an extra
-        history.plot().savefig(out / "curves.svg")
+        drawn = BytesIO()
+        history.plot().savefig(drawn, format="svg")
+        write_whole(out / "curves.svg", drawn.getvalue())
+    for name in ("weights.safetensors", "history.json", "curves.svg"):
+        drop_unfinished(out, name)
 
 
 # Data and model that fit each other

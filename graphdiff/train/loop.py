@@ -23,7 +23,7 @@ from graphdiff.train.callbacks import Callback
 from graphdiff.train.checkpoint import Checkpoints
 from graphdiff.train.history import Epoch, History, Means
 from graphdiff.train.identity import check_same, identity
-from graphdiff.train.parallel import agree, check_told
+from graphdiff.train.parallel import agree, any_of, check_told
 from graphdiff.train.sources import Share, is_pair, prefetch, shares
 from graphdiff.train.trainer import in_one
 
@@ -151,8 +151,15 @@ class Loop:
         self.epoch, self.done, self.means = self.epoch + 1, 0, Means(self.means.names)
         for callback in self.settings.callbacks:
             callback.epoch(self.trainer, epoch)
+        if self.processes.size > 1:
+            self._stop_together()
         if kept:
             self._keep(kept)
+
+    def _stop_together(self) -> None:
+        """What stops one process, such as a clock, stops all."""
+        if any_of(bool(self.trainer.stopped), self.trainer.home) and not self.trainer.stopped:
+            self.trainer.stop("another process stopped")
 
     def _watched(self) -> float | None:
         """The loss that a schedule may watch."""
@@ -244,12 +251,12 @@ class Loop:
         return identity(self.trainer, self.train, seed=s.seed, batch_size=s.batch_size, callbacks=callbacks)
 
     def _keep(self, kept: Checkpoints) -> None:
-        arrays = {f"model/{n}": v for n, v in self.trainer.model.state_dict().items()}
+        arrays: dict[str, Any] = {f"model/{n}": v for n, v in self.trainer.model.state_dict().items()}
         arrays |= {f"optimizer/{n}": v for n, v in self.trainer.optimizer.state_dict().items()}
         remembered = []
         for k, callback in enumerate(self.settings.callbacks):
             state = callback.state()
-            large = {n: v for n, v in state.items() if isinstance(v, np.ndarray)}
+            large = {n: v for n, v in state.items() if isinstance(v, (np.ndarray, np.generic))}
             arrays |= {f"callback{k}/{n}": v for n, v in large.items()}
             remembered.append({n: v for n, v in state.items() if n not in large})
         facts = {

@@ -89,6 +89,12 @@ def meet(home: Backend) -> None:
         ops.all_reduce(leaf(0, "int64", backend=home)).numpy()
 
 
+def any_of(flag: bool, home: Backend) -> bool:
+    """Whether it is true in any process."""
+    with context.no_grad():
+        return bool(ops.all_reduce(leaf(int(flag), "int64", backend=home)).numpy())
+
+
 def together(means: Means, digest: int, home: Backend) -> None:
     """Take in what the other processes have seen.
 

@@ -121,7 +121,8 @@ class Trainer:
 
         The order of the batches and what is random in the transform follow from the seed and the epoch's
         number, so a run that is resumed from a checkpoint ends with the weights, to the last bit, that it
-        would have had without the break.
+        would have had without the break. (On torch the backend must be ``deterministic``: else it finds out
+        anew in which memory layout it is faster, and rounds otherwise.)
 
         Args:
             train, validation: (inputs, labels), a torch DataLoader, or any iterable of such batches.
@@ -188,7 +189,7 @@ class Trainer:
                 means.add(values.numpy(), share.weight * share.examples)
                 digest = share.digest
         if processes.size > 1:
-            together(means, digest, self._home)
+            together(means, digest, self.home)
         return means.metrics()
 
     @property
@@ -198,17 +199,18 @@ class Trainer:
         Raises:
             ArgumentError: several were started, and the model's backend works in one.
         """
-        found = self._home.processes
+        found = self.home.processes
         if found.size == 1 < launched():
             raise ArgumentError(
-                f"{launched()} processes were started, and the backend {self._home.name!r} trains "
+                f"{launched()} processes were started, and the backend {self.home.name!r} trains "
                 "in one: each would do the same work",
                 fix='use the torch backend: gd.backend("torch"), on the command line --backend torch',
             )
         return found
 
     @property
-    def _home(self) -> Backend:
+    def home(self) -> Backend:
+        """The backend that the model is on."""
         return next((cell.backend for _, cell in self.model.named_cells()), current_backend())
 
     # One step

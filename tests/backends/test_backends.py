@@ -258,3 +258,10 @@ def test_host_arrays_join_the_tensor_they_meet(name):
         x * np.ones(2),
     ):
         assert y.backend is x.backend
+
+
+@pytest.mark.parametrize(("name", "known"), [("numpy", "device"), ("torch", "device, tf32, deterministic")])
+def test_an_option_that_a_backend_does_not_have_is_refused(name, known):
+    with pytest.raises(ArgumentError, match=f"{name!r} has no option fast") as caught:
+        gd.get_backend(name, fast=True)
+    assert known in str(caught.value)

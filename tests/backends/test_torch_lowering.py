@@ -523,6 +523,14 @@ def test_settings_hold_for_a_whole_program(monkeypatch):
     assert get_backend("torch").options["deterministic"] is False
 
 
+@pytest.mark.parametrize("mode", ["auto", "aten"])
+def test_a_deterministic_backend_chooses_nothing_by_time(monkeypatch, mode):
+    monkeypatch.setattr(lowering, "Choice", lambda *_: pytest.fail("times decide"))
+    x, w = np.ones((2, 3, 8, 8)), np.ones((4, 3, 3, 3))
+    with gd.backend("torch", deterministic=True):
+        assert gd.compile(gd.conv2d, mode=mode)(x, w).shape == (2, 4, 6, 6)
+
+
 def normed(x, w, norm):
     y = gd.relu(norm(gd.conv2d(x, w)))
     z = norm(gd.sin(x)) + gd.mean(x, (0, 2, 3), keepdims=True)

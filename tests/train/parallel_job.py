@@ -115,6 +115,20 @@ def constants():
     return {"traces": fn.traces}
 
 
+class Clock(Callback):
+    """Stops one process after an epoch, as a clock would."""
+
+    def epoch(self, trainer, epoch):
+        if trainer.processes.rank == trainer.processes.size - 1 and epoch.number == 2:
+            trainer.stop("it is late")
+
+
+def stopped():
+    made = trainer()
+    history = made.fit(points(), epochs=9, callbacks=Clock(), progress=False)
+    return {"epochs": len(history.epochs), "why": history.stopped} | made.model.state_dict()
+
+
 def refused(data, validation=None):
     try:
         trainer().fit(data, validation=validation, epochs=2, batch_size=8, progress=False)
@@ -179,6 +193,7 @@ JOBS = {
         "long": long,
         "constants": constants,
         "unlike": unlike,
+        "stopped": stopped,
     },
 }
 

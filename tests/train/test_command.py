@@ -48,6 +48,24 @@ def test_a_run_goes_on_where_it_was_broken_off(tmp_path):
         np.testing.assert_array_equal(whole[name], parts[name])
 
 
+def test_a_restart_takes_the_folder_of_its_own_launcher_or_a_new_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["train", "linear", "--data", "digits", "--epochs", "1", "--batch-size", "512"]
+
+    def folders(launcher, restarts):
+        monkeypatch.setenv("TORCHELASTIC_RUN_ID", launcher)
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", str(restarts))
+        done = CliRunner().invoke(main, words)
+        assert done.exit_code == 0, done.output
+        return sorted(path.name for path in tmp_path.iterdir())
+
+    first, second = "graphdiff-train-1", "graphdiff-train-2"
+    assert folders("one", 0) == [first]
+    assert folders("one", 1) == [first]
+    assert folders("another", 1) == [first, second]  # it was killed before it had a folder
+    assert folders("another", 2) == [first, second]
+
+
 def test_weights_for_other_classes_and_frozen_layers(tmp_path):
     gd.seed(1)
     source = gd.models.mlp(64, 5, (16,))

@@ -1,9 +1,11 @@
 """Several processes train as one does with the joint batch."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from graphdiff.compile.passes import optimized
 from graphdiff.compile.program import program_of
 from graphdiff.errors import ArgumentError, BackendError, DTypeError
 from graphdiff.processes import ALONE, Processes, patience
-from graphdiff.train import synchronise
+from graphdiff.train import Checkpoints, synchronise
 from graphdiff.train.parallel import reduced
 from graphdiff.train.sources import shares
 
@@ -123,6 +125,40 @@ def test_processes_that_see_other_batches_are_refused(three, source):
         assert "no sampler that deals out" in said
 
 
+def test_what_stops_one_process_stops_all(three):
+    alone, *each = three("stopped")
+    assert [int(found["epochs"]) for found in (alone, *each)] == [2, 2, 2, 2]
+    assert [str(found["why"]) for found in each] == ["another process stopped"] * 2 + ["it is late"]
+    np.testing.assert_allclose(each[0]["fc1.weight"], alone["fc1.weight"], rtol=1e-6, atol=1e-6)
+
+
+def test_a_loop_of_ones_own_ends_as_in_one_process(tmp_path):
+    gallery = Path(__file__).parents[2] / "gallery"
+    for name in ("figures.py", "plot_own_loop.py"):
+        (tmp_path / name).write_bytes((gallery / name).read_bytes())
+    alone = run(sys.executable, "plot_own_loop.py", cwd=tmp_path)
+    several = run(*TORCHRUN, "plot_own_loop.py", cwd=tmp_path)
+    assert several.count("processes: last loss") == 1
+    one, two = ([float(n) for n in re.findall(r"[\d.]+\d", text)] for text in (alone, several))
+    assert two[-2:] == pytest.approx(one[-2:], abs=1e-3)
+    assert (tmp_path / "pictures" / "own_loop.png").exists()
+
+
+@pytest.mark.campaign
+def test_an_interrupt_ends_all_and_leaves_a_checkpoint(tmp_path):
+    job = [*TORCHRUN, str(JOB), "asleep", str(tmp_path), "4"]
+    process = subprocess.Popen(job, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not (tmp_path / "kept" / "checkpoint.json").exists():
+        time.sleep(0.1)
+    time.sleep(3)  # one sleeps, and the other waits for it
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert said.count("[rank0]: KeyboardInterrupt") == said.count("[rank1]: KeyboardInterrupt") == 1
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    assert Checkpoints(tmp_path / "kept").read()[1]["done"] == 4
+
+
 @pytest.mark.parametrize(
     ("what", "timeout"), [("asleep", 30), pytest.param("stopped", 60, marks=pytest.mark.campaign)]
 )
@@ -131,21 +167,6 @@ def test_a_process_that_does_not_answer_is_named(tmp_path, what, timeout):
     assert status != 0
     assert "process 0 (from 0) of 2 has waited 3 seconds for process 1\n" in said
     assert "GRAPHDIFF_TIMEOUT=18" in said
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole")
-    run(sys.executable, JOB, "killed", folder, 0)
-    return dict(np.load(folder / "killed-alone.npz"))
-
-
-def test_a_killed_process_is_restarted_and_ends_with_the_same_weights(undisturbed, tmp_path):
-    said = run(*TORCHRUN, "--max-restarts=1", JOB, "killed", tmp_path, 6)
-    assert "exitcode: -9" in said, said
-    ended = np.load(tmp_path / "killed-0.npz")
-    for key, value in undisturbed.items():
-        np.testing.assert_allclose(ended[key], value, rtol=1e-6, atol=1e-6, err_msg=key)
 
 
 @pytest.mark.campaign

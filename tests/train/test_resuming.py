@@ -1,13 +1,7 @@
 """A run that is broken off and resumed ends as one that never stopped, to the last bit."""
 
 import json
-import os
-import random
 import re
-import signal
-import subprocess
-import sys
-import time
 from functools import partial
 
 import numpy as np
@@ -18,7 +12,7 @@ from train.problems import points, trainer
 
 import graphdiff as gd
 from graphdiff.errors import ArgumentError, StateError
-from graphdiff.train import Callback, Checkpoints, EarlyStopping
+from graphdiff.train import Callback, Checkpoints, EarlyStopping, checkpoint
 
 
 class Interrupted(Exception):
@@ -76,6 +70,84 @@ def test_a_folder_holds_one_checkpoint(tmp_path):
     run(tmp_path, every=2)
     names = sorted(p.name for p in tmp_path.iterdir())
     assert names == ["checkpoint.json", "step-00000016-epoch-0005.safetensors"]
+
+
+class Counting(Callback):
+    """Counts epochs, in an array and a NumPy number, which is kept like any other."""
+
+    def __init__(self):
+        self.counts, self.n = np.zeros(2), np.int64(0)
+
+    def epoch(self, trainer, epoch):
+        self.counts, self.n = self.counts + 1, self.n + 1
+
+    def state(self):
+        return {"counts": self.counts, "n": self.n}
+
+    def load(self, state):
+        self.counts, self.n = state["counts"], state["n"]
+
+
+def test_a_checkpoint_of_a_step_and_one_of_its_epochs_end_do_not_mix(tmp_path, monkeypatch):
+    """Killed while the second is written, the run goes on from the whole first."""
+    counting, written, write = Counting(), [], checkpoint.write_whole
+
+    def broken_off(path, content):
+        written.append(path)
+        if len(written) == 2:
+            raise Interrupted
+        write(path, content)
+
+    def fit(**options):
+        trainer().fit(
+            points(32),
+            epochs=2,
+            batch_size=8,
+            callbacks=counting,
+            checkpoints=Checkpoints(tmp_path, every=4),
+            progress=False,
+            **options,
+        )
+
+    monkeypatch.setattr(checkpoint, "write_whole", broken_off)
+    with pytest.raises(Interrupted):
+        fit()
+    counting.__init__()
+    fit(resume=True)
+    assert counting.n == 2
+    assert counting.counts.tolist() == [2, 2]
+
+
+def test_what_a_checkpoint_cannot_hold_is_refused(tmp_path):
+    callback = Counting()
+    callback.n = object()
+    callback.epoch = lambda *_: None
+    with pytest.raises(StateError, match=r"cannot hold what is to be kept: .*object") as caught:
+        trainer().fit(points(), callbacks=callback, checkpoints=Checkpoints(tmp_path), progress=False)
+    assert "numbers, texts and arrays" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("launcher", "goes_on"), [("one", True), ("another", False)])
+def test_a_restart_goes_on_with_the_run_of_its_own_launcher_alone(tmp_path, monkeypatch, launcher, goes_on):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "one")
+    run(tmp_path)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", launcher)
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    if goes_on:
+        assert run(tmp_path)[1].losses == run()[1].losses
+    else:
+        with pytest.raises(StateError, match="holds the checkpoint of an older run"):
+            run(tmp_path)
+
+
+def test_what_was_left_half_written_goes(tmp_path):
+    for name in (".step-00000003-epoch-0001.safetensors.17", ".checkpoint.json.17"):
+        (tmp_path / name).write_text("half")
+    (tmp_path / ".mine").write_text("whole")
+    run(tmp_path)
+    names = sorted(p.name for p in tmp_path.iterdir())
+    assert names == [".mine", "checkpoint.json", "step-00000016-epoch-0005.safetensors"]
 
 
 def test_wrong_uses_are_answered(tmp_path):
@@ -174,46 +246,3 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
     path.write_text(damage(path.read_text()))
     with pytest.raises(StateError, match="is damaged"):
         run(tmp_path, resume=True)
-
-
-SCRIPT = """
-import sys
-from train.problems import points, trainer
-from graphdiff.train import Checkpoints
-import graphdiff as gd
-made = trainer()
-made.fit(points(50), epochs=30, batch_size=4, seed=5, checkpoints=Checkpoints(sys.argv[1], every=3),
-         resume=True, progress=False)
-gd.save_state(sys.argv[1] + "/end.safetensors", made.model.state_dict())
-"""
-
-
-def start(folder):
-    tests = os.path.dirname(os.path.dirname(__file__))
-    command = [sys.executable, "-c", SCRIPT, str(folder)]
-    return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": tests})
-
-
-def kill_and_resume(folder, times, rng):
-    """Kill the run at random moments, so many times, then let it end."""
-    for _ in range(times):
-        process = start(folder)
-        while not (folder / "checkpoint.json").exists() and process.poll() is None:
-            time.sleep(0.01)
-        time.sleep(rng.uniform(0, 0.7))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert start(folder).wait() == 0
-    return gd.load_state(folder / "end.safetensors")
-
-
-@pytest.mark.parametrize("times", [2, pytest.param(20, marks=pytest.mark.campaign)])
-def test_a_killed_run_ends_as_if_it_had_not_been(tmp_path, times):
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "killed").mkdir()
-    assert start(tmp_path / "whole").wait() == 0
-    expected = gd.load_state(tmp_path / "whole" / "end.safetensors")
-    seed = random.randrange(1 << 30)
-    found = kill_and_resume(tmp_path / "killed", times, random.Random(seed))
-    for name in expected:
-        np.testing.assert_array_equal(expected[name], found[name], err_msg=f"seed {seed}: {name}")

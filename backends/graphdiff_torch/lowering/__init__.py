@@ -2,7 +2,8 @@
 
 ``aten`` is straight-line calls, in the faster memory layout of those worth trying; ``inductor`` goes
 through torch's compiler; ``cudagraphs`` records the calls once and replays them on the GPU; ``auto`` chooses
-between what starts at once: aten, and on CUDA cudagraphs too.
+between what starts at once: aten, and on CUDA cudagraphs too. A deterministic backend measures nothing, and
+so rounds alike in every run.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ def lower(program: Program, backend: TorchBackend, mode: str) -> Executable:
         return Inductor(program, backend, layouts(program, by_size=False)[-1])
     # Processes that compute together must not choose for themselves whether to record.
     tried = layouts(program, by_size=backend.device == "cpu")
+    if backend.options["deterministic"]:  # what is fastest may be something else in the next run
+        tried = tried[-1:]
+        mode = "aten" if mode == "auto" else mode
     found: dict[str, Executable] = {}
     for layout in tried:
         if mode != "cudagraphs":
