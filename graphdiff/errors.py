@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from graphdiff.diagnose import Report
 
 
+_LONGEST = 2000  # characters of a message, most of which would be one value
+
+
 class GraphdiffError(Exception):
     """Base of every error that graphdiff raises on purpose.
 
@@ -26,7 +29,7 @@ class GraphdiffError(Exception):
 
     def __init__(self, what: str, *, fix: str = "") -> None:
         super().__init__(what)
-        self.what = what
+        self.what = what if len(what) <= _LONGEST else f"{what[: _LONGEST // 2]} … {what[-_LONGEST // 4 :]}"
         self.fix = fix
         self.operation = ""
         self.inputs = ""

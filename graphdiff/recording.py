@@ -145,11 +145,7 @@ def _operands(primitive: Primitive, values: tuple[Any, ...]) -> tuple[Tensor, ..
 def _converted(primitive: Primitive, values: Sequence[Any]) -> tuple[Tensor, ...]:
     home = next((v.backend for v in values if isinstance(v, Tensor)), None)
     found = [
-        v
-        if isinstance(v, Tensor)
-        else None
-        if type(v) in Scalar
-        else leaf(v, backend=_home_of(v, home), copy=True)
+        v if isinstance(v, Tensor) else None if type(v) in Scalar else _operand(primitive, v, home)
         for v in values
     ]
     together = range(len(values))[primitive.unify]
@@ -163,6 +159,14 @@ def _converted(primitive: Primitive, values: Sequence[Any]) -> tuple[Tensor, ...
         elif i in together and t.dtype is not common:
             found[i] = ops.cast(t, common)
     return tuple(found)  # type: ignore[arg-type]
+
+
+def _operand(primitive: Primitive, value: Any, home: Backend | None) -> Tensor:
+    try:
+        return leaf(value, backend=_home_of(value, home), copy=True)
+    except GraphdiffError as error:
+        error.operation = primitive.name
+        raise
 
 
 def _scalar(value: float, dtype: DType, home: Backend | None) -> Tensor:
@@ -230,7 +234,7 @@ def _compute(
     except (IndexError, ValueError, TypeError, OverflowError) as problem:
         if isinstance(problem, GraphdiffError):
             raise
-        raise ArgumentError(f"{problem}") from problem
+        raise ArgumentError(f"{problem}", fix="look at the shapes, dtypes and options") from problem
     except NotImplementedError as problem:
         raise BackendError(
             f"backend {backend.name!r} does not compute it for these dtypes: {problem}", fix="cast first"

@@ -38,7 +38,7 @@ def frame_outside(depth: int = 1) -> FrameType | None:
         name = frame.f_globals.get("__name__", "")
         inside = _known.get(name)
         if inside is None:
-            root = name.partition(".")[0]
+            root = str(name).partition(".")[0]
             inside = _known[name] = root in _CARRIERS or (root in _INSIDE and name != _COMMAND)
         if not inside:
             return frame
@@ -64,6 +64,26 @@ def describe(source: Source | None) -> str:
         if start <= offset < end and number is not None:
             line = number
             break
-    path = code.co_filename
-    here = os.getcwd() + os.sep
-    return f"{path.removeprefix(here)}:{line}"
+    return f"{_place(code.co_filename)}:{line}"
+
+
+def _place(path: str) -> str:
+    """A file as a user calls it: relative to the working folder, a cell of a notebook by its number."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    cell = shell.compile.format_code_name(path) if shell is not None else None
+    if cell:
+        return " ".join(cell)
+    try:
+        return path.removeprefix(os.getcwd() + os.sep)
+    except OSError:  # the working folder is gone
+        return path
+
+
+def operation() -> str:
+    """What the user's line called: the name of the outermost function of graphdiff at work, ``__add__`` and
+    ``__radd__`` as the operator's."""
+    frame: FrameType | None = sys._getframe(1)
+    outside, name = frame_outside(1), ""
+    while frame is not None and frame is not outside:
+        name, frame = frame.f_code.co_name, frame.f_back
+    return name.strip("_")

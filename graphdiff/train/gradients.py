@@ -61,7 +61,7 @@ def _of(parameter: Tensor, name: str, gradient: Any) -> Tensor:
 
 
 def _check_names(gradients: Mapping[str, Tensor], parameters: Mapping[str, Tensor]) -> None:
-    unknown = sorted(gradients.keys() - parameters.keys())
+    unknown = sorted(map(str, gradients.keys() - parameters.keys()))
     if unknown:
         raise ArgumentError(
             f"no parameters are called {', '.join(unknown)}", fix=f"there are {', '.join(parameters)}"

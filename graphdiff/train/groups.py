@@ -36,6 +36,7 @@ class Groups:
         check_kind("groups", options, Mapping, 'give a dict such as {"*.bias": {"weight_decay": 0}}')
         self._groups = []
         for match, given in (*options.items(), ("*", {})):
+            check_kind("groups", given, Mapping, 'give a dict such as {"*.bias": {"weight_decay": 0}}')
             own_lr, decay = given.get("lr", lr), given.get("weight_decay", weight_decay)
             check_numbers(lr=own_lr, weight_decay=decay)
             if given.keys() - set(_OPTIONS) or not own_lr >= 0 or not decay >= 0:
