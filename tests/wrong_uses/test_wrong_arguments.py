@@ -95,7 +95,7 @@ def limited(seconds):
 
 
 def _of_the_caller(error):
-    """Python's own answer to a call with other arguments than a function has, or an error of a function here."""
+    """Python's own answer to arguments that a function does not have, or an error of a function of ours."""
     innermost = traceback.extract_tb(error.__traceback__)[-1]
     return _OF_PYTHON.search(str(error)) or "wrong_uses" in innermost.filename
 
