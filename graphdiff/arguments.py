@@ -27,6 +27,15 @@ def shown(value: Any) -> str:
     return " ".join(_short.repr(value).split())
 
 
+def kind_of(value: Any) -> str:
+    """What a value is, in words: ``an int``, ``a class``."""
+    return "a class" if isinstance(value, type) else _with_article(type(value).__name__)
+
+
+def _with_article(name: str) -> str:
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
 def check_integers(**named: Any) -> None:
     """
     Raises:
@@ -118,7 +127,7 @@ def check_functions(**named: Any) -> None:
     for name, value in named.items():
         if not callable(value):
             raise ArgumentError(
-                f"{name}={shown(value)}, a {type(value).__name__}, is no function",
+                f"{name}={shown(value)} is {kind_of(value)}, not a function",
                 fix=f"give {name} as something that can be called",
             )
 
@@ -129,8 +138,8 @@ def check_kind(name: str, value: Any, kind: type | tuple[type, ...], fix: str) -
         ArgumentError: a value that is no instance of the kind, or of any of several.
     """
     if not isinstance(value, kind):
-        kinds = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
-        raise ArgumentError(f"{name}={shown(value)}, of type {type(value).__name__}, is no {kinds}", fix=fix)
+        kinds = " or ".join(_with_article(k.__name__) for k in (kind if isinstance(kind, tuple) else (kind,)))
+        raise ArgumentError(f"{name}={shown(value)} is {kind_of(value)}, not {kinds}", fix=fix)
 
 
 def is_file(path: Path) -> bool:
@@ -155,7 +164,5 @@ def path_of(value: Any) -> Path:
         ArgumentError: what names no file.
     """
     if not isinstance(value, (str, os.PathLike)):
-        raise ArgumentError(
-            f"{shown(value)}, a {type(value).__name__}, is no path", fix="give a string or a Path"
-        )
+        raise ArgumentError(f"{shown(value)} is {kind_of(value)}, not a path", fix="give a string or a Path")
     return Path(value)

@@ -62,14 +62,19 @@ def _no_tensor(value: Any, dtype: Any, problem: Exception) -> GraphdiffError:
         error = problem
     else:
         kind = DTypeError if isinstance(problem, DTypeError) else ArgumentError
-        text = getattr(problem, "what", problem)
         error = kind(
-            f"{shown(value)} is no tensor: {text}",
+            f"{shown(value)} is no tensor: {_reason(value, problem)}",
             fix="give numbers in nested lists of equal lengths, or an array",
         )
-    called = source.operation()
+    called = source.called()
     error.locate(called if called in ops.__all__ else "tensor", source=source.describe(source.caller()))
     return error
+
+
+def _reason(value: Any, problem: Exception) -> str:
+    if isinstance(problem, DTypeError):
+        return f"its dtype is {getattr(value, 'dtype', None) or np.asarray(value).dtype}"
+    return "its lists have unequal lengths" if "inhomogeneous" in str(problem) else str(problem)
 
 
 def filled(

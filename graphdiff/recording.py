@@ -14,7 +14,7 @@ import numpy as np
 from graphdiff import context, ops, source
 from graphdiff.backend import Array, Backend, current_backend
 from graphdiff.dtypes import EVERY_DTYPE, DType, as_dtype, promote
-from graphdiff.errors import ArgumentError, BackendError, GraphdiffError
+from graphdiff.errors import ArgumentError, BackendError, GraphdiffError, OutOfMemoryError
 from graphdiff.graph import TensorSpec
 from graphdiff.leaf import abstract, constant, leaf
 from graphdiff.ops.collective import Collective
@@ -36,7 +36,8 @@ _DETOURS = (
     ValueError,
     TypeError,
     OverflowError,
-    NotImplementedError,
+    RuntimeError,
+    MemoryError,
 )
 
 
@@ -235,9 +236,18 @@ def _compute(
         if isinstance(problem, GraphdiffError):
             raise
         raise ArgumentError(f"{problem}", fix="look at the shapes, dtypes and options") from problem
+    except MemoryError as problem:
+        raise OutOfMemoryError(f"{problem}", fix="use smaller sizes or batches") from problem
     except NotImplementedError as problem:
         raise BackendError(
             f"backend {backend.name!r} does not compute it for these dtypes: {problem}", fix="cast first"
+        ) from problem
+    except RuntimeError as problem:  # torch's own, of a lack of memory for one
+        if isinstance(problem, GraphdiffError):
+            raise
+        raise BackendError(
+            f"backend {backend.name!r} does not compute it: {problem}",
+            fix="look at the shapes and options, and use smaller sizes where memory is short",
         ) from problem
 
 

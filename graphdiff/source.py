@@ -23,6 +23,9 @@ _COMMAND_FILE = os.path.join(os.path.dirname(__file__), "cli.py")
 
 _CARRIERS = frozenset({"click", "concurrent", "contextlib", "threading"})  # they call, and are nobody's code
 
+# What Python calls for a user who writes something else.
+_UNSAID = frozenset("__call__ __contains__ __enter__ __getattr__ __getitem__ __iter__ __setattr__".split())
+
 _known: dict[str, bool] = {}  # module name -> whether it is one of them
 
 
@@ -79,11 +82,27 @@ def _place(path: str) -> str:
         return path
 
 
-def operation() -> str:
-    """What the user's line called: the name of the outermost function of graphdiff at work, ``__add__`` and
-    ``__radd__`` as the operator's."""
+def called() -> str:
+    """What the user's line called: a function's name, a class's, ``Class.method`` or an operator's name
+    (``add`` for ``__add__``); nothing where that is no word of the user's."""
     frame: FrameType | None = sys._getframe(1)
-    outside, name = frame_outside(1), ""
+    outside, outermost = frame_outside(1), None
     while frame is not None and frame is not outside:
-        name, frame = frame.f_code.co_name, frame.f_back
-    return name.strip("_")
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in _INSIDE:
+            outermost = frame
+        frame = frame.f_back
+    return "" if outermost is None or outside is None else _name_of(outermost)
+
+
+def _name_of(frame: FrameType) -> str:
+    name = frame.f_code.co_name
+    first = next(iter(frame.f_code.co_varnames[: frame.f_code.co_argcount]), "")
+    owner = frame.f_locals.get(first) if first in ("self", "cls") else None
+    kind = owner if isinstance(owner, type) else type(owner)
+    if name in ("__init__", "__new__", "__post_init__"):
+        return kind.__name__
+    if name.startswith("__"):
+        return "" if name in _UNSAID else name.strip("_")
+    if name.startswith(("_", "<")) or name == "wrapped":
+        return ""
+    return name if owner is None else f"{kind.__name__}.{name}"

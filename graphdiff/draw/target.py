@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
 
-from graphdiff.arguments import shown
+from graphdiff.arguments import kind_of, shown
 from graphdiff.autodiff import Backward
 from graphdiff.autodiff.walk import ancestors, graph_of
 from graphdiff.draw import words
@@ -52,7 +52,7 @@ def subject_of(target: Tensor | Backward | Graph, gradients: Backward | None, sh
         return _of_graph(target, gradients)
     if not isinstance(target, Tensor):
         raise ArgumentError(
-            f"a {type(target).__name__} cannot be drawn",
+            f"{kind_of(target)} cannot be drawn",
             fix="give a tensor, the record that backward() returns, or a graph",
         )
     return _of_tensor(target, gradients)

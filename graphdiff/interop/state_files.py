@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.arguments import check_kind, is_file, path_of
+from graphdiff.arguments import check_kind, is_dir, is_file, path_of, shown
 from graphdiff.errors import ArgumentError, BackendError, StateError
 
 State = dict[str, np.ndarray[Any, Any]]
@@ -82,7 +82,8 @@ def load_state(path: str | Path) -> State:
     """
     path = path_of(path)
     if not is_file(path):
-        raise StateError(f"there is no file {path}", fix="give the path of a .safetensors or .pth file")
+        there = "is a folder, not a file" if is_dir(path) else "is no file"
+        raise StateError(f"{shown(str(path))} {there}", fix="give the path of a .safetensors or .pth file")
     return _from_torch(path) if path.suffix in _TORCH else _from_safetensors(path)
 
 
@@ -122,7 +123,7 @@ def _from_torch(path: Path) -> State:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as problem:  # pickle's errors, zip's, torch's own
-        why = str(problem).partition("\n")[0]
+        why = str(problem).partition("\n")[0] or type(problem).__name__
         raise StateError(
             f"{path} is not a torch file of weights alone: {why}",
             fix="save the module's state_dict(), not the module",

@@ -77,7 +77,7 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Tensor:
     shifts = shifts if isinstance(shifts, list) else [shifts]
     axes = list(axis) if isinstance(axis, (tuple, list)) else [axis]
     if len(axes) == 1:  # several shifts of one axis add up
-        axes *= len(shifts)
+        shifts = [sum(shifts)]
     if len(shifts) == 1:
         shifts *= len(axes)
     if len(shifts) != len(axes):
@@ -109,7 +109,8 @@ def pad(x: Any, widths: Any, mode: str = "constant", value: float = 0.0) -> Tens
     """
     x = as_tensor(x)
     try:
-        pairs = np.broadcast_to(np.asarray(widths, dtype=np.int64), (x.ndim, 2)).tolist()
+        given = np.asarray(widths)
+        pairs = np.broadcast_to(given, (x.ndim, 2)).tolist() if given.dtype.kind in "iu" else [(-1, -1)]
     except (ValueError, TypeError, OverflowError):
         pairs = [(-1, -1)]
     if not isinstance(mode, str) or mode not in _PAD_MODES or any(n < 0 for pair in pairs for n in pair):
