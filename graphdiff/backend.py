@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
+from graphdiff.arguments import check_kind, shown
 from graphdiff.dtypes import DType
 from graphdiff.errors import ArgumentError, BackendError, PluginConflictError
 from graphdiff.graph import Shape, TensorSpec
@@ -166,7 +167,12 @@ def get_backend(name: str, **options: Any) -> Backend:
         PluginError: it is installed and fails to load.
         ArgumentError: it has no such options.
     """
+    check_kind("name", name, str, 'give a backend\'s name, such as "numpy"')
     key = (name, tuple(sorted(options.items())))
+    if not all(isinstance(option, Hashable) for option in options.values()):
+        raise ArgumentError(
+            f"the options {shown(options)} are none of {name!r}", fix='device="cuda", for one'
+        )
     if key not in _instances:
         if options:
             _check_options(name, options)
@@ -220,9 +226,16 @@ def kernel(primitive: Primitive, *names: str, override: bool = False) -> Callabl
         override: take the place of the backend's own kernel, or of another module's.
 
     Raises:
+        ArgumentError: what is no primitive, or no name.
         PluginConflictError: there is one, and ``override`` is not set. A backend that is made later, and
             has one, keeps it and warns.
     """
+
+    if not isinstance(primitive, Primitive) or not all(isinstance(name, str) for name in names):
+        raise ArgumentError(
+            f"kernel({shown(primitive)}, {shown(names)}) names no primitive and backends",
+            fix='give a primitive and the names of backends: @kernel(cube, "numpy")',
+        )
 
     def add(function: K) -> K:
         for name in names:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from graphdiff import context
+from graphdiff.arguments import check_choice
 from graphdiff.errors import ShapeError, TracingError
-from graphdiff.graph import Role
+from graphdiff.graph import ROLES, Role
 from graphdiff.leaf import filled, leaf
 from graphdiff.tensor import Tensor, next_id, present
 
@@ -33,6 +34,7 @@ class Cell(Tensor):
     is_cell = True
 
     def __init__(self, value: Any, dtype: Any = None, *, name: str = "", role: Role = "constant") -> None:
+        check_choice("role", role, ROLES)
         made = leaf(value, dtype, role=role, copy=True)
         recorded = role == "parameter"
         filled(self, made.data, made.spec, made.backend, made.context, recorded, name)

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import ReferenceType, ref
 
+from graphdiff.arguments import shown
 from graphdiff.dtypes import DType
 from graphdiff.errors import ArgumentError
 from graphdiff.graph import Role
@@ -111,7 +112,11 @@ def scope(name: str, layer: Module | None = None) -> Iterator[None]:
     ``layer`` is a module at work there that labels itself in pictures.
     """
     if not isinstance(name, str):
-        raise ArgumentError(f"scope({name!r}) has no name", fix="give a string")
+        raise ArgumentError(f"scope({shown(name)}) has no name", fix="give a string")
+    if layer is not None and not hasattr(layer, "draw_label"):
+        raise ArgumentError(
+            f"layer={shown(layer)} is no module", fix="give the module at work there, or none"
+        )
     now = current()
     path = f"{now.scope}.{name}" if now.scope else name
     if layer is not None or isinstance(now.scope, Scope):

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from graphdiff.arguments import shown
 from graphdiff.errors import DTypeError
 
 _FLOATING = ("float16", "bfloat16", "float32", "float64")
@@ -38,6 +39,8 @@ class DType(str):
 
     def __new__(cls, name: str) -> Self:
         # One object per dtype, so that comparing is mostly comparing identities.
+        if not isinstance(name, str) or name not in _NAMES:
+            raise _no_dtype(name)
         return cls._known.get(name) or cls._known.setdefault(name, cls._make(name))  # type: ignore[return-value]
 
     @classmethod
@@ -78,10 +81,15 @@ def as_dtype(value: Any) -> DType:
     """
     try:
         return _as_dtype(value)
-    except TypeError:  # unhashable or not a dtype at all
-        raise DTypeError(
-            f"{value!r} is not a dtype graphdiff computes with", fix=f"use one of {', '.join(sorted(_NAMES))}"
-        ) from None
+    except (TypeError, ValueError):  # unhashable or not a dtype at all
+        raise _no_dtype(value) from None
+
+
+def _no_dtype(value: Any) -> DTypeError:
+    return DTypeError(
+        f"{shown(value)} is not a dtype graphdiff computes with",
+        fix=f"use one of {', '.join(sorted(_NAMES))}",
+    )
 
 
 @cache

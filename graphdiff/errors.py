@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from graphdiff.diagnose import Report
 
 
+_LONGEST = 2000  # characters of a message, most of which would be one value
+
+
 class GraphdiffError(Exception):
     """Base of every error that graphdiff raises on purpose.
 
@@ -26,9 +29,10 @@ class GraphdiffError(Exception):
 
     def __init__(self, what: str, *, fix: str = "") -> None:
         super().__init__(what)
-        self.what = what
+        self.what = what if len(what) <= _LONGEST else f"{what[: _LONGEST // 2]} … {what[-_LONGEST // 4 :]}"
         self.fix = fix
         self.operation = ""
+        self.called = user.called()
         self.inputs = ""
         self.source = user.describe(user.caller())
         self._placed = False
@@ -43,7 +47,9 @@ class GraphdiffError(Exception):
         self.layer = self.layer or layer
 
     def __str__(self) -> str:
-        lines = [f"{self.operation}: {self.what}" if self.operation else self.what]
+        called = "" if self.what.startswith(self.called) else self.called
+        operation = self.operation or called
+        lines = [f"{operation}: {self.what}" if operation else self.what]
         places = (("layer", self.layer), ("inputs", self.inputs), ("at", self.source))
         for title, text in (*places, ("fix", self.fix)):
             if text:
@@ -81,6 +87,10 @@ class MutationError(GraphdiffError, TypeError):
 
 class BackendError(GraphdiffError, RuntimeError):
     """Tensors of different backends mixed, or a kernel a backend lacks."""
+
+
+class OutOfMemoryError(GraphdiffError, MemoryError):
+    """An operation whose result does not fit into the memory."""
 
 
 class NonFiniteError(GraphdiffError, ArithmeticError):

@@ -8,6 +8,7 @@ backward and update nodes are of one kind, told apart by their ``role``.
 from __future__ import annotations
 
 import heapq
+import math
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 from weakref import WeakValueDictionary
 
+from graphdiff.arguments import shown
 from graphdiff.dtypes import DType, as_dtype
 from graphdiff.errors import GraphError, ShapeError
 
@@ -26,6 +28,19 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 Role = Literal["input", "parameter", "constant", "forward", "backward", "update"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+MOST_AXES, _MOST_ELEMENTS = 64, 1 << 59  # of an array of NumPy, which counts bytes in 63 bits
+
+
+def _check_sizes(shape: Any, sizes: Shape) -> None:
+    if any(n < 0 for n in sizes):
+        raise ShapeError(f"{shown(shape)} is not a shape", fix="give sizes that are integers of at least 0")
+    if len(sizes) > MOST_AXES:
+        raise ShapeError(f"{len(sizes)} axes are too many", fix=f"use {MOST_AXES} at most")
+    if math.prod(n or 1 for n in sizes) > _MOST_ELEMENTS:
+        raise ShapeError(f"no array is as large as {shown(shape)}", fix="give smaller sizes")
 
 
 class TensorSpec:
@@ -33,7 +48,7 @@ class TensorSpec:
     nothing refers to is forgotten.
 
     Raises:
-        ShapeError: a size is negative or no integer.
+        ShapeError: a size is negative or no integer, or all of them are more than an array can have.
         DTypeError: an unsupported dtype.
     """
 
@@ -51,8 +66,7 @@ class TensorSpec:
         key = (sizes, dtype if type(dtype) is DType else as_dtype(dtype))
         known = cls._known.get(key)
         if known is None:
-            if any(n < 0 for n in sizes):
-                raise ShapeError(f"{shape} is not a shape", fix="give sizes that are integers of at least 0")
+            _check_sizes(shape, sizes)
             spec = super().__new__(cls)
             object.__setattr__(spec, "shape", tuple(map(int, sizes)))  # True counts as 1
             object.__setattr__(spec, "dtype", key[1])
@@ -162,25 +176,28 @@ class Graph:
         for node in self.nodes:
             for i in node.inputs:
                 if i not in self._by_id:
-                    raise GraphError(f"node {node.label} uses %{i}, which is not in the graph")
+                    raise GraphError(
+                        f"node {node.label} uses %{i}, which is not in the graph", fix="give all nodes"
+                    )
         for i in self.outputs:
             if i not in self._by_id:
-                raise GraphError(f"output %{i} is not in the graph")
+                raise GraphError(f"output %{i} is not in the graph", fix="give the ids of nodes")
 
     def _check_nodes(self) -> None:
         for node in self.nodes:
-            if node.role not in get_args(Role):
-                raise GraphError(f"node {node.label} has role {node.role!r}", fix=f"use {get_args(Role)}")
+            if node.role not in ROLES:
+                raise GraphError(f"node {node.label} has role {node.role!r}", fix=f"use {ROLES}")
             if node.primitive is None:
                 if node.inputs:
-                    raise GraphError(f"node {node.label} has operands but no primitive")
+                    raise GraphError(f"node {node.label} has operands but no primitive", fix="give it one")
                 continue
             specs = tuple(self._by_id[i].spec for i in node.inputs)
             given = node.primitive.application(specs, node.params).spec
             if given is not node.spec:
                 raise GraphError(
                     f"node {node.label} says {node.spec!r}, the shape rule of "
-                    f"{node.primitive.name} gives {given!r}"
+                    f"{node.primitive.name} gives {given!r}",
+                    fix="give the node the spec that its primitive gives",
                 )
 
     def __len__(self) -> int:
@@ -197,10 +214,12 @@ class Graph:
                     f"no node %{key} in this graph of {len(self)} nodes", fix="ids are those of graph.nodes"
                 )
             return self._by_id[key]
-        named = [node for node in self.nodes if node.name == key]
+        named = [node for node in self.nodes if isinstance(key, str) and node.name == key]
         if len(named) != 1:
             names = sorted({node.name for node in self.nodes if node.name})
-            raise GraphError(f"{len(named)} nodes are named {key!r}", fix=f"names here: {', '.join(names)}")
+            raise GraphError(
+                f"{len(named)} nodes are named {shown(key)}", fix=f"names here: {', '.join(names)}"
+            )
         return named[0]
 
     def users(self, id: int) -> tuple[tuple[int, int], ...]:
@@ -273,5 +292,7 @@ def _topological(nodes: Mapping[int, Node]) -> Iterable[Node]:
                 heapq.heappush(ready, user)
     if len(order) < len(nodes):
         stuck = sorted(nodes[i].label for i, n in waiting.items() if n > 0)
-        raise GraphError(f"the graph has a cycle through {', '.join(stuck[:8])}")
+        raise GraphError(
+            f"the graph has a cycle through {', '.join(stuck[:8])}", fix="let no node use itself"
+        )
     return order

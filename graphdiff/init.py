@@ -18,7 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from graphdiff.arguments import check_choice, check_numbers, shown
 from graphdiff.errors import ArgumentError, ShapeError
+from graphdiff.graph import TensorSpec
 from graphdiff.random import generator
 
 Array = np.ndarray[Any, Any]
@@ -29,9 +31,12 @@ _GAINS: dict[str, Callable[[float], float]] = {
     "sigmoid": lambda slope: 1.0,
     "tanh": lambda slope: 5 / 3,
     "relu": lambda slope: math.sqrt(2),
-    "leaky_relu": lambda slope: math.sqrt(2 / (1 + slope**2)),
+    "leaky_relu": lambda slope: math.sqrt(2 / (1 + slope * slope)),
     "selu": lambda slope: 3 / 4,
 }
+
+
+_LARGEST = 1e100
 
 
 def gain(nonlinearity: str, slope: float = 0.01) -> float:
@@ -44,9 +49,11 @@ def gain(nonlinearity: str, slope: float = 0.01) -> float:
     Raises:
         ArgumentError: another nonlinearity.
     """
-    if nonlinearity not in _GAINS:
-        raise ArgumentError(f"no gain is known for {nonlinearity!r}", fix=f"use one of {', '.join(_GAINS)}")
-    return _GAINS[nonlinearity](slope)
+    check_choice("nonlinearity", nonlinearity, _GAINS)
+    check_numbers(slope=slope)
+    if not math.isfinite(slope):
+        raise ArgumentError(f"slope={slope}", fix="give a finite number")
+    return _GAINS[nonlinearity](float(slope))
 
 
 def fans(weight: Any) -> tuple[int, int]:
@@ -56,7 +63,7 @@ def fans(weight: Any) -> tuple[int, int]:
         weight: a tensor or array, or its shape: (outputs, inputs, …).
 
     Raises:
-        ShapeError: fewer than two axes, or no elements.
+        ShapeError: fewer than two axes, or no elements. ArgumentError: what has no shape.
     """
     shape = _shape(weight)
     if len(shape) < 2 or not all(shape):
@@ -131,12 +138,14 @@ def kaiming_normal(
 
 
 def _xavier_deviation(weight: Any, gain: float) -> float:
-    return gain * math.sqrt(2 / sum(fans(weight)))
+    check_numbers(gain=gain)
+    if not 0 < gain < _LARGEST:
+        raise ArgumentError(f"gain={gain}", fix="give a number above 0")
+    return float(gain) * math.sqrt(2 / sum(fans(weight)))
 
 
 def _kaiming_deviation(weight: Any, slope: float, mode: str, nonlinearity: str) -> float:
-    if mode not in ("fan_in", "fan_out"):
-        raise ArgumentError(f"mode {mode!r} is unknown", fix='use "fan_in" or "fan_out"')
+    check_choice("mode", mode, ("fan_in", "fan_out"))
     return gain(nonlinearity, slope) / math.sqrt(fans(weight)[mode == "fan_out"])
 
 
@@ -150,4 +159,7 @@ def _normal(weight: Any, deviation: float, seed: int | None) -> Array:
 
 
 def _shape(weight: Any) -> tuple[int, ...]:
-    return tuple(weight) if isinstance(weight, (tuple, list)) else tuple(weight.shape)
+    shape = weight if isinstance(weight, (tuple, list)) else getattr(weight, "shape", None)
+    if not isinstance(shape, (tuple, list)):
+        raise ArgumentError(f"weight={shown(weight)} has no shape", fix="give a tensor, an array or a shape")
+    return TensorSpec(shape, "float64").shape

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
+
+import numpy as np
 
 from graphdiff import context, source
+from graphdiff.arguments import shown
 from graphdiff.backend import Array, Backend, current_backend
 from graphdiff.dtypes import as_dtype
-from graphdiff.errors import ArgumentError, GraphdiffError
-from graphdiff.graph import Role, TensorSpec
+from graphdiff.errors import ArgumentError, DTypeError, GraphdiffError
+from graphdiff.graph import MOST_AXES, ROLES, Role, TensorSpec
 
-LEAF: dict[Role, context.Context] = {role: context.Context(role=role) for role in get_args(Role)}
+LEAF: dict[Role, context.Context] = {role: context.Context(role=role) for role in ROLES}
 _CONSTANT = LEAF["constant"]
 T = TypeVar("T", bound="Tensor")
 
@@ -43,18 +46,35 @@ def leaf(
         )
         error.locate("tensor", source=source.describe(source.caller()))
         raise error
+    elif isinstance(value, np.ndarray) and hasattr(value, "mask"):
+        raise _no_tensor(value, dtype, TypeError("it would lose its mask: give x.filled(0), for one"))
     try:
         data = backend.asarray(value, None if dtype is None else as_dtype(dtype), copy=copy)
     except (ValueError, TypeError, OverflowError, RuntimeError) as problem:
-        error = (
-            problem if isinstance(problem, GraphdiffError) else ArgumentError(f"no tensor from it: {problem}")
-        )
-        error.fix = error.fix or "give numbers in nested lists of equal lengths, or an array"
-        error.locate("tensor", source=source.describe(source.caller()))
-        raise error from None
+        raise _no_tensor(value, dtype, problem) from None
     t = filled(Tensor(), data, backend.spec(data), backend, LEAF[role], recorded, name)
     t.source = source.caller()
     return t
+
+
+def _no_tensor(value: Any, dtype: Any, problem: Exception) -> GraphdiffError:
+    if isinstance(problem, GraphdiffError) and (dtype is not None or not isinstance(problem, DTypeError)):
+        error = problem
+    else:
+        kind = DTypeError if isinstance(problem, DTypeError) else ArgumentError
+        error = kind(
+            f"{shown(value)} is no tensor: {_reason(value, problem)}",
+            fix="give numbers in nested lists of equal lengths, or an array",
+        )
+    called = source.called()
+    error.locate(called if called in ops.__all__ else "tensor", source=source.describe(source.caller()))
+    return error
+
+
+def _reason(value: Any, problem: Exception) -> str:
+    if isinstance(problem, DTypeError):
+        return f"its dtype is {getattr(value, 'dtype', None) or np.asarray(value).dtype}"
+    return "its lists have unequal lengths" if "inhomogeneous" in str(problem) else str(problem)
 
 
 def filled(
@@ -88,9 +108,11 @@ def constant(data: Array, spec: TensorSpec, backend: Backend) -> Tensor:
     return filled(Tensor(), data, spec, backend, _CONSTANT)
 
 
-def _holds_recorded(values: Sequence[Any]) -> bool:
-    return any(
-        _holds_recorded(v) if isinstance(v, (list, tuple)) else isinstance(v, Tensor) and v.recorded
+def _holds_recorded(values: Sequence[Any], depth: int = 0) -> bool:
+    return depth <= MOST_AXES and any(
+        _holds_recorded(v, depth + 1)
+        if isinstance(v, (list, tuple))
+        else isinstance(v, Tensor) and v.recorded
         for v in values
     )
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
+from graphdiff.arguments import check_kind, shown
 from graphdiff.errors import ArgumentError
 from graphdiff.module import Module, Parameter
 from graphdiff.tensor import Tensor
@@ -28,12 +29,22 @@ def weights(name: str, parameter: Tensor) -> bool:
 
 
 def matches(match: Match, name: str, parameter: Tensor) -> bool:
-    """Whether a parameter is meant."""
+    """Whether a parameter is meant.
+
+    Raises:
+        ArgumentError: no pattern, patterns or predicate, or no path.
+    """
+    check_kind("name", name, str, "give the path of a parameter")
     if isinstance(match, str):
         # A layer's own "weight" is "*.weight", too.
         return fnmatchcase(name, match) or fnmatchcase(f".{name}", match)
     if callable(match):
         return bool(match(name, parameter))
+    if not isinstance(match, Sequence) or not all(isinstance(m, str) or callable(m) for m in match):
+        raise ArgumentError(
+            f"match={shown(match)} chooses no parameters",
+            fix='give a pattern such as "*.weight", a list of them, or a function of name and parameter',
+        )
     return any(matches(pattern, name, parameter) for pattern in match)
 
 
@@ -43,6 +54,7 @@ def matched(module: Module, match: Match) -> Iterator[tuple[str, Parameter]]:
     Raises:
         ArgumentError: none are.
     """
+    check_kind("module", module, Module, "give the model")
     return iter(fitting(dict(module.named_parameters()), match).items())
 
 
@@ -52,7 +64,10 @@ def fitting(named: Mapping[str, T], match: Match) -> dict[str, T]:
     Raises:
         ArgumentError: none are.
     """
+    check_kind("named", named, Mapping, "give a dict of path -> parameter")
     found = {name: p for name, p in named.items() if matches(match, name, p)}
     if not found:
-        raise ArgumentError(f"no parameter matches {match!r}", fix=f"there are {', '.join(named)}")
+        raise ArgumentError(
+            f"no parameter matches {shown(match)}", fix=f"there are {', '.join(map(str, named))}"
+        )
     return found

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from graphdiff.arguments import check_kind
+from graphdiff.arguments import check_flags, check_kind
 from graphdiff.cell import Cell
 from graphdiff.context import current, scope
 from graphdiff.errors import ArgumentError, GraphdiffError, MutationError, ShapeError, StateError
@@ -110,12 +110,19 @@ class Module:
             count_replacement()
         object.__setattr__(self, name, value)
         if not name.startswith("_"):
-            _attach(value, f"{self._path}.{name}" if self._path else name, name)
+            try:
+                _attach(value, f"{self._path}.{name}" if self._path else name, name)
+            except RecursionError:
+                object.__delattr__(self, name)
+                raise ArgumentError(
+                    f"{name} holds itself, or is nested too deeply", fix="nest it less deeply"
+                ) from None
 
     def train(self, mode: bool = True) -> Self:
         """Switch the module and all below it to training (batch statistics, dropout) or, with ``False``,
         to evaluation. What has parameters, all of them frozen, stays in evaluation: the running statistics
         of a frozen norm are not to change either."""
+        check_flags(mode=mode)
         for _, module in self.named_modules():
             own = [m for _, m in module.members() if isinstance(m, Parameter)]
             module._training = mode and not (own and all(p.frozen for p in own))
@@ -175,6 +182,7 @@ class Module:
             optional: with the cells that a state dict may lack (where dropout's random numbers stand), which
                 torch's ``load_state_dict`` does not know.
         """
+        check_flags(optional=optional)
         left_out = set() if optional else self._optional_names()
         return {name: np.array(cell.numpy()) for name, cell in self.named_cells() if name not in left_out}
 
@@ -188,9 +196,10 @@ class Module:
             StateError: names that are missing or unknown. ShapeError: values of another shape.
         """
         check_kind("state", state, Mapping, "give what state_dict() or graphdiff.load_state() gave")
+        check_flags(strict=strict)
         own = dict(self.named_cells())
         needed = own.keys() - self._optional_names()
-        missing, unknown = sorted(needed - state.keys()), sorted(state.keys() - own.keys())
+        missing, unknown = sorted(needed - state.keys()), sorted(map(str, state.keys() - own.keys()))
         if strict and (missing or unknown):
             raise StateError(
                 f"the state dict does not fit {type(self).__name__}: "

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from weakref import WeakValueDictionary
 
 from graphdiff import context
+from graphdiff.arguments import check_kind
 from graphdiff.errors import ArgumentError, GraphError, ShapeError
 from graphdiff.graph import TensorSpec
 from graphdiff.plugins import Registry
@@ -162,6 +163,7 @@ class Primitive:
         samples: Callable[[Any], tuple[Sequence[Any], Mapping[str, Any]]] | None = None,
         doc: str = "",
     ) -> None:
+        check_kind("name", name, str, "give the primitive a name")
         self.name = self.__name__ = name
         self.spec = spec
         self.vjp = vjp

@@ -6,6 +6,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from graphdiff.errors import ArgumentError
+
 _LEAF = "leaf"
 _NONE = "none"
 
@@ -59,9 +61,17 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
 
     Tuples (named ones too), lists and dicts are branches and ``None`` has no leaves; everything else is
     a leaf.
+
+    Raises:
+        ArgumentError: a tree that holds itself.
     """
     leaves: list[Any] = []
-    return leaves, _take_apart(tree, leaves)
+    try:
+        return leaves, _take_apart(tree, leaves)
+    except RecursionError:
+        raise ArgumentError(
+            "lists and dicts are nested too deeply here, or one holds itself", fix="nest them less deeply"
+        ) from None
 
 
 def _take_apart(tree: Any, leaves: list[Any]) -> Structure:

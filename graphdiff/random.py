@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from graphdiff import ops
-from graphdiff.arguments import check_integers
+from graphdiff.arguments import check_integers, shown
 from graphdiff.cell import Cell
 from graphdiff.context import no_grad
 from graphdiff.errors import ArgumentError
@@ -60,8 +60,15 @@ def seed(value: int) -> None:
 
 
 def generator(seed: int | None = None) -> np.random.Generator:
-    """A generator of its own for a seed, or the shared one."""
-    return _generator if seed is None else np.random.default_rng(seed)
+    """A generator of its own for a seed, or the shared one.
+
+    Raises:
+        ArgumentError: a seed that is no integer from 0 to 2¹²⁸ − 1.
+    """
+    if seed is None:
+        return _generator
+    _words(seed)
+    return np.random.default_rng(seed)
 
 
 def key(seed: int) -> Tensor:
@@ -75,8 +82,7 @@ def key(seed: int) -> Tensor:
 
 def _words(seed: int) -> list[int]:
     if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 1 << 128:
-        error = ArgumentError(f"{seed!r} is no seed", fix="give an integer from 0 to 2¹²⁸ − 1")
-        raise located(error, "random.key")
+        raise ArgumentError(f"{shown(seed)} is no seed", fix="give an integer from 0 to 2¹²⁸ − 1")
     return [signed(int(seed) % (1 << 64)), signed(int(seed) >> 64)]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from graphdiff import context, ops, source
 from graphdiff.backend import Array, Backend, current_backend
 from graphdiff.dtypes import EVERY_DTYPE, DType, as_dtype, promote
-from graphdiff.errors import ArgumentError, BackendError, GraphdiffError
+from graphdiff.errors import ArgumentError, BackendError, GraphdiffError, OutOfMemoryError
 from graphdiff.graph import TensorSpec
 from graphdiff.leaf import abstract, constant, leaf
 from graphdiff.ops.collective import Collective
@@ -36,7 +36,8 @@ _DETOURS = (
     ValueError,
     TypeError,
     OverflowError,
-    NotImplementedError,
+    RuntimeError,
+    MemoryError,
 )
 
 
@@ -145,11 +146,7 @@ def _operands(primitive: Primitive, values: tuple[Any, ...]) -> tuple[Tensor, ..
 def _converted(primitive: Primitive, values: Sequence[Any]) -> tuple[Tensor, ...]:
     home = next((v.backend for v in values if isinstance(v, Tensor)), None)
     found = [
-        v
-        if isinstance(v, Tensor)
-        else None
-        if type(v) in Scalar
-        else leaf(v, backend=_home_of(v, home), copy=True)
+        v if isinstance(v, Tensor) else None if type(v) in Scalar else _operand(primitive, v, home)
         for v in values
     ]
     together = range(len(values))[primitive.unify]
@@ -163,6 +160,14 @@ def _converted(primitive: Primitive, values: Sequence[Any]) -> tuple[Tensor, ...
         elif i in together and t.dtype is not common:
             found[i] = ops.cast(t, common)
     return tuple(found)  # type: ignore[arg-type]
+
+
+def _operand(primitive: Primitive, value: Any, home: Backend | None) -> Tensor:
+    try:
+        return leaf(value, backend=_home_of(value, home), copy=True)
+    except GraphdiffError as error:
+        error.operation = primitive.name
+        raise
 
 
 def _scalar(value: float, dtype: DType, home: Backend | None) -> Tensor:
@@ -230,10 +235,19 @@ def _compute(
     except (IndexError, ValueError, TypeError, OverflowError) as problem:
         if isinstance(problem, GraphdiffError):
             raise
-        raise ArgumentError(f"{problem}") from problem
+        raise ArgumentError(f"{problem}", fix="look at the shapes, dtypes and options") from problem
+    except MemoryError as problem:
+        raise OutOfMemoryError(f"{problem}", fix="use smaller sizes or batches") from problem
     except NotImplementedError as problem:
         raise BackendError(
             f"backend {backend.name!r} does not compute it for these dtypes: {problem}", fix="cast first"
+        ) from problem
+    except RuntimeError as problem:  # torch's own, of a lack of memory for one
+        if isinstance(problem, GraphdiffError):
+            raise
+        raise BackendError(
+            f"backend {backend.name!r} does not compute it: {problem}",
+            fix="look at the shapes and options, and use smaller sizes where memory is short",
         ) from problem
 
 

@@ -23,6 +23,9 @@ _COMMAND_FILE = os.path.join(os.path.dirname(__file__), "cli.py")
 
 _CARRIERS = frozenset({"click", "concurrent", "contextlib", "threading"})  # they call, and are nobody's code
 
+# What Python calls for a user who writes something else.
+_UNSAID = frozenset("__call__ __contains__ __enter__ __getattr__ __getitem__ __iter__ __setattr__".split())
+
 _known: dict[str, bool] = {}  # module name -> whether it is one of them
 
 
@@ -38,7 +41,7 @@ def frame_outside(depth: int = 1) -> FrameType | None:
         name = frame.f_globals.get("__name__", "")
         inside = _known.get(name)
         if inside is None:
-            root = name.partition(".")[0]
+            root = str(name).partition(".")[0]
             inside = _known[name] = root in _CARRIERS or (root in _INSIDE and name != _COMMAND)
         if not inside:
             return frame
@@ -64,6 +67,42 @@ def describe(source: Source | None) -> str:
         if start <= offset < end and number is not None:
             line = number
             break
-    path = code.co_filename
-    here = os.getcwd() + os.sep
-    return f"{path.removeprefix(here)}:{line}"
+    return f"{_place(code.co_filename)}:{line}"
+
+
+def _place(path: str) -> str:
+    """A file as a user calls it: relative to the working folder, a cell of a notebook by its number."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    cell = shell.compile.format_code_name(path) if shell is not None else None
+    if cell:
+        return " ".join(cell)
+    try:
+        return path.removeprefix(os.getcwd() + os.sep)
+    except OSError:  # the working folder is gone
+        return path
+
+
+def called() -> str:
+    """What the user's line called: a function's name, a class's, ``Class.method`` or an operator's name
+    (``add`` for ``__add__``); nothing where that is no word of the user's."""
+    frame: FrameType | None = sys._getframe(1)
+    outside, outermost = frame_outside(1), None
+    while frame is not None and frame is not outside:
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in _INSIDE:
+            outermost = frame
+        frame = frame.f_back
+    return "" if outermost is None or outside is None else _name_of(outermost)
+
+
+def _name_of(frame: FrameType) -> str:
+    name = frame.f_code.co_name
+    first = next(iter(frame.f_code.co_varnames[: frame.f_code.co_argcount]), "")
+    owner = frame.f_locals.get(first) if first in ("self", "cls") else None
+    kind = owner if isinstance(owner, type) else type(owner)
+    if name in ("__init__", "__new__", "__post_init__"):
+        return kind.__name__
+    if name.startswith("__"):
+        return "" if name in _UNSAID else name.strip("_")
+    if name.startswith(("_", "<")) or name == "wrapped":
+        return ""
+    return name if owner is None else f"{kind.__name__}.{name}"

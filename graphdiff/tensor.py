@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 import numpy as np
 
 from graphdiff import context, source
+from graphdiff.arguments import check_kind
 from graphdiff.backend import Array, Backend
 from graphdiff.dtypes import DType
 from graphdiff.errors import (
@@ -131,6 +132,7 @@ class Tensor:
 
     def named(self, name: str) -> Self:
         """Give the tensor a name, for pictures, tables and errors; returns the tensor."""
+        check_kind("name", name, str, "give a string")
         self.name = name
         return self
 

@@ -573,7 +573,7 @@ def test_what_cannot_be_registered_is_refused(world: World) -> None:
     with pytest.raises(PluginError, match=r"of type int; it has to be something to call"):
         Registry("losses").register("three", 3)
     for name in ("", "a:b"):
-        with pytest.raises(ArgumentError, match="name without a colon"):
+        with pytest.raises(ArgumentError, match="a text without a colon"):
             world.registry.register(name, 1)
     with pytest.raises(ArgumentError, match="no name of its own"):
         world.registry.register(3)  # type: ignore[call-overload]

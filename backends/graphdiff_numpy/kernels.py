@@ -61,7 +61,7 @@ def _one_hot(labels: Array, depth: int, dtype: str) -> Array:
         wrong = labels[(labels < 0) | (labels >= depth)].flat[0]
         raise ArgumentError(
             f"label {wrong} is outside 0 … {depth - 1}",
-            fix="raise depth, or number the classes from 0",
+            fix="number the classes from 0; there must be a score for each, in one_hot a depth for all",
         )
     out = np.zeros((*labels.shape, depth), dtype)
     out.reshape(-1)[np.arange(labels.size) * depth + labels.ravel().astype(np.int64)] = 1

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphdiff import context, ops
-from graphdiff.arguments import check_functions
+from graphdiff.arguments import check_functions, entries
 from graphdiff.autodiff.functions import differentiable, released
 from graphdiff.autodiff.reverse import backward, contribution, fit, has_derivative, lost_at
 from graphdiff.autodiff.walk import ancestors
@@ -36,8 +36,8 @@ def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
         GradientError: a result that depends on the primals through operations without a derivative alone.
     """
     check_functions(fn=fn)
-    leaves, rebuild = flatten(tuple(primals))
-    directions, _ = flatten(tuple(tangents))
+    leaves, rebuild = flatten(tuple(entries("primals", primals)))
+    directions, _ = flatten(tuple(entries("tangents", tangents)))
     if len(leaves) != len(directions):
         raise ArgumentError(
             f"{len(directions)} tangents for {len(leaves)} primals", fix="give one tangent for each primal"

@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any
 
 from graphdiff import context, ops, source
-from graphdiff.arguments import check_functions, check_integers
+from graphdiff.arguments import check_functions, check_integers, entries
 from graphdiff.autodiff import numbers
 from graphdiff.autodiff.reverse import backward, detached, fresh
 from graphdiff.autodiff.walk import ancestors
@@ -150,6 +150,7 @@ def hvp(fn: Fn, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     gradient. One pytree for one primal, else a tuple with one for each."""
     from graphdiff.autodiff.forward import jvp
 
+    primals = entries("primals", primals)
     every = tuple(range(len(primals)))
     product = jvp(grad(fn, every), primals, tangents)[1]
     return product[0] if len(primals) == 1 else product
@@ -199,7 +200,7 @@ def _prepare(
 ) -> tuple[list[Tensor], Callable[[Sequence[Tensor]], Any], Callable[[Sequence[Tensor]], Any]]:
     """Fresh nodes for the chosen arguments, the function of them alone, and how to put results in their
     places."""
-    chosen = (argnums,) if isinstance(argnums, int) else argnums
+    chosen = (argnums,) if isinstance(argnums, int) else tuple(entries("argnums", argnums))
     for i in chosen:
         check_integers(argnums=i)
         if not -len(args) <= i < len(args):

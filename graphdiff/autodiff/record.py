@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from graphdiff import ops
+from graphdiff.arguments import check_integers, check_kind
 from graphdiff.autodiff.walk import ancestors, graph_of
 from graphdiff.backend import Array
 from graphdiff.errors import ArgumentError, GradientError
@@ -72,7 +73,8 @@ class Backward:
         Raises:
             ArgumentError, GradientError: as for :meth:`upstream`.
         """
-        return self._values[t.id] if t.id in self._values else self.upstream(t).data
+        known = isinstance(t, Tensor) and t.id in self._values
+        return self._values[t.id] if known else self.upstream(t).data
 
     def gradient(self, t: Tensor) -> Tensor:
         """The gradient of a tensor to compute with: where its value is known it has no history, and the
@@ -81,7 +83,7 @@ class Backward:
         Raises:
             ArgumentError, GradientError: as for :meth:`upstream`.
         """
-        found = self._values.get(t.id)
+        found = self._values.get(t.id) if isinstance(t, Tensor) else None
         return self.upstream(t) if found is None else constant(found, t.spec, t.backend)
 
     def tensor(self, place: Place) -> Tensor:
@@ -101,6 +103,7 @@ class Backward:
             )
         if isinstance(place, Tensor):
             place = present(place)
+        check_kind("place", place, (Tensor, Node, int), "give a tensor of the graph, or its name")
         id = place if isinstance(place, int) else place.id
         if id in self._swept.nodes:
             return self._swept.nodes[id]
@@ -201,6 +204,7 @@ class Backward:
 
     def _edge(self, place: Place, argnum: int) -> tuple[Tensor, Edge]:
         t = self.tensor(place)
+        check_integers(argnum=argnum)
         if (t.id, argnum) not in self._swept.raw:
             raise GradientError(
                 f"no gradient flowed from {t.label} to its operand {argnum} (it has {len(t.inputs)})",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 from graphdiff import context, ops, source
-from graphdiff.arguments import check_kind
+from graphdiff.arguments import check_kind, entries
 from graphdiff.autodiff.record import Backward, Edge, Swept
 from graphdiff.autodiff.walk import ancestors
 from graphdiff.errors import DTypeError, GradientError, GraphdiffError, ShapeError
@@ -59,7 +59,8 @@ class Request(NamedTuple):
     def of(cls, output: Tensor, upstream: Any, wrt: Sequence[Tensor] | Tensor | None) -> Self:
         """The request, checked."""
         _check_output(output)
-        wrt = (wrt,) if isinstance(wrt, Tensor) else wrt
+        if wrt is not None:
+            wrt = (wrt,) if isinstance(wrt, Tensor) else entries("wrt", wrt)
         for t in wrt or ():
             check_kind("wrt", t, Tensor, "give tensors: wrt=[x, y]")
         wanted = None if wrt is None else tuple(map(present, wrt))

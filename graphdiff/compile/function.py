@@ -11,7 +11,7 @@ from types import MethodType
 from typing import Any
 
 from graphdiff import context
-from graphdiff.arguments import check_functions
+from graphdiff.arguments import check_functions, shown
 from graphdiff.backend import Backend, current_backend
 from graphdiff.compile.executable import Executable, hands_through
 from graphdiff.compile.passes import optimized
@@ -232,6 +232,6 @@ def compile(fn: Callable[..., Any], *, mode: str = "auto", memory_budget: int | 
     check_functions(fn=fn)
     if memory_budget is not None and not (isinstance(memory_budget, int) and memory_budget > 0):
         raise ArgumentError(
-            f"memory_budget={memory_budget!r} is no number of bytes", fix="give an integer above 0"
+            f"memory_budget={shown(memory_budget)} is no number of bytes", fix="give an integer above 0"
         )
     return Compiled(fn, mode, memory_budget)

@@ -96,6 +96,8 @@ class Numbers:
         Args:
             depth: how many parts of a scope's path tell it from others; all by default.
         """
+        if depth is not None:
+            check_integers(depth=depth)
         scopes: dict[str, list[Row]] = {}
         for row in self.rows:
             if row.node.primitive is not None or row.node.role == "parameter":
@@ -124,6 +126,9 @@ class Numbers:
 _COLUMNS = ("operations", "parameters", "FLOPs", "FLOPs back", "bytes", "forward ms", "backward ms")
 
 
+_MOST_BINS = 10_000
+
+
 def statistics(target: Any, *args: Any, loss: Loss | None = None, bins: int = 0) -> Numbers:
     """Shapes, parameters, operations and bytes of every node, and what values and gradients are like.
 
@@ -136,8 +141,8 @@ def statistics(target: Any, *args: Any, loss: Loss | None = None, bins: int = 0)
         ArgumentError, TracingError: as for :func:`graphdiff.diagnose`.
     """
     check_integers(bins=bins)
-    if bins < 0:
-        raise ArgumentError(f"bins={bins}", fix="give at least 0")
+    if not 0 <= bins <= _MOST_BINS:
+        raise ArgumentError(f"bins={bins}", fix=f"give a number from 0 to {_MOST_BINS:,}")
     run = run_of(target, args, loss)
     values = {node.id: run.values[node.id] for node in run.forward if node.id in run.values}
     gradients = {i: run.values[g] for i, g in run.gradients.items() if g in run.values}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from graphdiff import ops
+from graphdiff.arguments import check_choice
 from graphdiff.diagnose import states
 from graphdiff.diagnose.first_bad import Bad, Search
 from graphdiff.diagnose.run import Loss, Run, run_of
@@ -80,6 +81,7 @@ class Report:
 
     def in_state(self, state: State) -> list[Gradient]:
         """The gradients in a state."""
+        check_choice("state", state, get_args(State))
         return [g for g in self.gradients if g.state == state]
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from inspect import signature, unwrap
 from typing import Any
 
 from graphdiff import context
-from graphdiff.arguments import check_functions
+from graphdiff.arguments import check_functions, kind_of
 from graphdiff.autodiff import Backward
 from graphdiff.autodiff.walk import ancestors, graph_of
 from graphdiff.backend import Backend, current_backend
@@ -76,7 +76,7 @@ def run_of(target: Any, args: Sequence[Any] = (), loss: Loss | None = None) -> R
 
     if isinstance(target, (Tensor, Backward, Graph)) and (args or loss is not None):
         raise ArgumentError(
-            f"a {type(target).__name__} was computed already, and takes no arguments", fix="give it alone"
+            f"{kind_of(target)} was computed already, and takes no arguments", fix="give it alone"
         )
     if isinstance(target, Graph):
         return Run(target, {}, {}, any(node.role == "backward" for node in target))
@@ -99,7 +99,7 @@ def run_of(target: Any, args: Sequence[Any] = (), loss: Loss | None = None) -> R
     if callable(target):
         raise ArgumentError("a function has no loss besides its own", fix="give a module, or leave out loss=")
     raise ArgumentError(
-        f"a {type(target).__name__} cannot be run",
+        f"{kind_of(target)} cannot be run",
         fix="give a tensor, the record that backward() returns, a trainer, a module or a function",
     )
 

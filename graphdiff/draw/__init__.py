@@ -104,6 +104,7 @@ def draw(
         ArgumentError: a target that is none of these, a record of another graph, or an unknown style,
             scope, composite, tensor, pass, kind of leaf, number or colour, or no path between two places.
     """
+    from graphdiff.arguments import check_flags
     from graphdiff.draw import renderers
     from graphdiff.draw.figures import figures_of
     from graphdiff.draw.paths import on_paths, without
@@ -114,7 +115,8 @@ def draw(
     from graphdiff.draw.unfolding import unfold as unfolded
     from graphdiff.errors import ArgumentError
 
-    _check(title, depth, boxes)
+    _check(title, depth, boxes, style=style, show=show, color=color)
+    check_flags(local_gradients=local_gradients, steady=steady)
     whole = without(subject_of(target, gradients, show), hide)
     if between is not None:
         whole = on_paths(whole, between)
@@ -139,11 +141,12 @@ def draw(
     return picture
 
 
-def _check(title: str, depth: int | None, boxes: int | None) -> None:
+def _check(title: str, depth: int | None, boxes: int | None, **names: str) -> None:
     from graphdiff.arguments import check_integers, check_kind
     from graphdiff.errors import ArgumentError
 
-    check_kind("title", title, str, "give a string")
+    for name, text in (("title", title), *names.items()):
+        check_kind(name, text, str, "give a string")
     for name, value, least in (("depth", depth, 0), ("boxes", boxes, 1)):
         if value is not None:
             check_integers(**{name: value})

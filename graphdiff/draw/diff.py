@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from graphdiff.arguments import check_kind
 from graphdiff.draw.picture import Picture
 from graphdiff.errors import ArgumentError
 
@@ -45,6 +46,7 @@ def draw_diff(
     from graphdiff.draw.comparison import compared
     from graphdiff.draw.modules_dot import modules_dot
 
+    check_kind("title", title, str, "give a string")
     view = compared(*(_view(target, style, options) for target in (before, after)))
 
     def coarser(budget: int, why: str) -> Picture:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from graphdiff.arguments import check_choice, entries
 from graphdiff.autodiff import Backward
 from graphdiff.diagnose.first_bad import Bad, Search
 from graphdiff.diagnose.numbers import Numbers, Row, numbers_of, profile, statistics
@@ -66,7 +67,7 @@ def figures_of(
     Raises:
         ArgumentError: unknown numbers or colours, values of a graph without them, or nowhere to show them.
     """
-    asked = (numbers,) if isinstance(numbers, str) else tuple(numbers)
+    asked = (numbers,) if isinstance(numbers, str) else tuple(entries("numbers", numbers))
     _check(asked, color)
     shown = tuple(dict.fromkeys([*asked, *([color] if color != "gradient" else [])]))
     if shown and unseen:
@@ -82,8 +83,7 @@ def figures_of(
 
 def _check(asked: Sequence[str], color: str) -> None:
     for name in asked:
-        if name not in NUMBERS:
-            raise ArgumentError(f"numbers={name!r} is unknown", fix=f"use some of {', '.join(NUMBERS)}")
+        check_choice("numbers", name, NUMBERS)
     if color not in ("gradient", *COLORS):
         raise ArgumentError(f"color={color!r} is unknown", fix=f"use gradient, {', '.join(COLORS)}")
 

@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from graphdiff.arguments import shown
 from graphdiff.draw._pygraphviz_child import CANNOT_LOAD
 from graphdiff.errors import DrawingError, LayoutTimeoutError, LayoutToolMissingError
 
@@ -71,7 +72,7 @@ def render(dot: str, format: str, *, timeout: float = 20.0, dpi: int | None = No
     would show boxes instead of letters because the machine has no fonts.
     """
     if format not in FORMATS:
-        raise DrawingError(f"unknown picture format {format!r}: use one of {', '.join(FORMATS)}")
+        raise DrawingError(f"unknown picture format {shown(format)}", fix=f"use one of {', '.join(FORMATS)}")
     engine = _engine()
     if engine.name == "pygraphviz" and sys.platform == "linux" and format != "svg":
         _require_fonts(engine)
@@ -98,8 +99,8 @@ def _engine() -> _Engine:
         if program := shutil.which(named):
             return _Engine("dot", (program,))
         raise LayoutToolMissingError(
-            f"GRAPHVIZ_DOT names {named!r}, which is not a program that can be run: correct it, or unset it "
-            f"to use the `dot` on the path or pygraphviz. {_WORKS_WITHOUT}"
+            f"GRAPHVIZ_DOT names {named!r}, which is not a program that can be run",
+            fix=f"correct it, or unset it to use the `dot` on the path or pygraphviz. {_WORKS_WITHOUT}",
         )
     if program := shutil.which("dot"):
         return _Engine("dot", (program,))
@@ -108,7 +109,7 @@ def _engine() -> _Engine:
         site = str(Path(package.origin).parents[1])
         # Isolated: no module next to the script or in the working folder may shadow the standard library.
         return _Engine("pygraphviz", (sys.executable, "-I", "-S", str(_CHILD), site))
-    raise LayoutToolMissingError(f"no Graphviz layout engine was found: {_how_to_install()}")
+    raise LayoutToolMissingError("no Graphviz layout engine was found", fix=_how_to_install())
 
 
 def _how_to_install() -> str:
@@ -121,8 +122,8 @@ def _require_fonts(engine: _Engine) -> None:
     """Make sure that letters come out as letters, which only the fonts in a PDF tell; asked once."""
     if b"/Font" not in _layout(engine, "graph { a }", "pdf", timeout=20.0, dpi=None):
         raise DrawingError(
-            "no fonts are installed, so every letter would be an empty box: "
-            "`apt-get install fonts-liberation`, or draw SVG, whose text uses the fonts of the viewer"
+            "no fonts are installed, so every letter would be an empty box",
+            fix="`apt-get install fonts-liberation`, or draw SVG, whose text uses the fonts of the viewer",
         )
 
 
@@ -132,14 +133,18 @@ def _layout(engine: _Engine, dot: str, format: str, timeout: float, dpi: int | N
         outcome = _run([*engine.command, *options], dot.encode(errors="replace"), timeout)
     except subprocess.TimeoutExpired:
         raise LayoutTimeoutError(
-            f"laying out {_size(dot)} took longer than the limit of {timeout:g} s and was stopped: fold more "
-            'of it, raise `timeout`, or save the DOT text with `.save("x.dot")` and lay it out elsewhere'
+            f"laying out {_size(dot)} took longer than the limit of {timeout:g} s and was stopped",
+            fix='fold more of it, raise `timeout`, or save the DOT text with `.save("x.dot")` and lay it out '
+            "elsewhere",
         ) from None
     except OSError as error:
-        raise DrawingError(f"the layout engine {engine.command[0]} cannot be run: {error}") from error
+        raise DrawingError(
+            f"the layout engine {engine.command[0]} cannot be run: {error}", fix=_how_to_install()
+        ) from error
     if engine.name == "pygraphviz" and outcome.status == CANNOT_LOAD:
         raise LayoutToolMissingError(
-            f"pygraphviz is installed but cannot be loaded ({outcome.stderr.strip()}): {_how_to_install()}"
+            f"pygraphviz is installed but cannot be loaded ({outcome.stderr.strip()})",
+            fix=_how_to_install(),
         )
     # Graphviz may write a picture after an error, with a label or an edge missing from it.
     if outcome.status or not outcome.picture or re.search("^Error:", outcome.stderr, re.MULTILINE):
@@ -147,7 +152,8 @@ def _layout(engine: _Engine, dot: str, format: str, timeout: float, dpi: int | N
         said = "\n".join(lines[-8:]) or "(it said nothing)"
         raise DrawingError(
             f"the layout engine {engine.name} could not draw {_size(dot)} as {format} "
-            f"(exit status {outcome.status}):\n{said}"
+            f"(exit status {outcome.status}):\n{said}",
+            fix="this is a defect of graphdiff or of a plugin's style: report it with the DOT text",
         )
     return outcome.picture
 

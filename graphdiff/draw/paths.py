@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Literal, get_args
 
+from graphdiff.arguments import check_choice, entries, shown
 from graphdiff.draw import words
 from graphdiff.draw.scopes import fits, unknown
 from graphdiff.draw.subject import Item, Subject
@@ -24,8 +25,8 @@ def on_paths(subject: Subject, ends: tuple[str, str]) -> Subject:
     Raises:
         ArgumentError: a name that nothing has, or two places that no path connects.
     """
-    if isinstance(ends, str) or len(ends) != 2:
-        raise ArgumentError(f"between={ends!r} names no two ends", fix='give between=("x", "loss")')
+    if not isinstance(ends, (tuple, list)) or [type(end) for end in ends] != [str, str]:
+        raise ArgumentError(f"between={shown(ends)} names no two ends", fix='give between=("x", "loss")')
     start, end = (_places(subject, name) for name in ends)
     on = _downstream(subject, start) & _upstream(subject, end)
     if not any(subject.items[i].node.primitive for i in on):
@@ -47,10 +48,10 @@ def without(subject: Subject, hidden: Collection[str]) -> Subject:
     Raises:
         ArgumentError: anything but "constants" and "parameters".
     """
-    for what in hidden:
-        if what not in get_args(Leaves):
-            raise ArgumentError(f"hide={what!r} is unknown", fix='use "constants" or "parameters"')
-    return replace(subject, hidden=frozenset(what.removesuffix("s") for what in hidden))
+    names = entries("hide", hidden)
+    for what in names:
+        check_choice("hide", what, get_args(Leaves))
+    return replace(subject, hidden=frozenset(what.removesuffix("s") for what in names))
 
 
 def _places(subject: Subject, name: str) -> set[int]:

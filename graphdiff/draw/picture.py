@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphdiff.arguments import check_integers, check_numbers, path_of
+from graphdiff.arguments import check_choice, check_integers, check_numbers, path_of
 from graphdiff.draw import layout, renderers
 from graphdiff.errors import ArgumentError, DrawingError, LayoutTimeoutError
 
@@ -109,6 +109,10 @@ class Picture:
         Raises:
             LayoutToolMissingError: no layout engine. LayoutTimeoutError: even few boxes took too long.
         """
+        check_choice("format", format, layout.FORMATS)
+        if dpi is not None:
+            check_integers(dpi=dpi)
+        check_numbers(timeout=timeout)
         key = format, dpi
         if self.instead is None and key not in self._rendered:
             try:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from graphdiff.arguments import shown
 from graphdiff.draw.subject import Subject
 from graphdiff.errors import ArgumentError
 from graphdiff.primitive import Composite
@@ -70,7 +71,7 @@ def listed(names: Names) -> tuple[str, ...]:
     found = (names,) if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
     if not all(isinstance(name, str) for name in found):
         raise ArgumentError(
-            f"fold or unfold={names!r} names no scopes", fix="give a name, or several in a list"
+            f"fold or unfold={shown(names)} names no scopes", fix="give a name, or several in a list"
         )
     return found
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
 
+from graphdiff.arguments import kind_of, shown
 from graphdiff.autodiff import Backward
 from graphdiff.autodiff.walk import ancestors, graph_of
 from graphdiff.draw import words
@@ -26,7 +27,7 @@ def subject_of(target: Tensor | Backward | Graph, gradients: Backward | None, sh
     """
     if gradients is not None and not isinstance(gradients, Backward):
         raise ArgumentError(
-            f"gradients={words.short(repr(gradients), 40)} is no record of a backward pass",
+            f"gradients={words.short(shown(gradients), 40)} is no record of a backward pass",
             fix="pass what backward() returned, draw(f, gradients=f.backward()), or draw that record itself",
         )
     if isinstance(target, Backward):
@@ -35,7 +36,7 @@ def subject_of(target: Tensor | Backward | Graph, gradients: Backward | None, sh
         gradients, target = target, target.output
     if show not in get_args(Show):
         raise ArgumentError(
-            f"show={show!r} is unknown", fix=f"use one of {', '.join(map(repr, get_args(Show)))}"
+            f"show={shown(show)} is unknown", fix=f"use one of {', '.join(map(repr, get_args(Show)))}"
         )
     if isinstance(target, Graph) and gradients is None:
         return _of_graph(_part(target, show), None)
@@ -51,7 +52,7 @@ def subject_of(target: Tensor | Backward | Graph, gradients: Backward | None, sh
         return _of_graph(target, gradients)
     if not isinstance(target, Tensor):
         raise ArgumentError(
-            f"a {type(target).__name__} cannot be drawn",
+            f"{kind_of(target)} cannot be drawn",
             fix="give a tensor, the record that backward() returns, or a graph",
         )
     return _of_tensor(target, gradients)

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from graphdiff.arguments import check_kind
 from graphdiff.errors import GraphdiffError, GraphError
 from graphdiff.graph import Graph, Node, TensorSpec
 from graphdiff.plugins import Registry
@@ -74,7 +75,10 @@ def from_json(text: str | bytes) -> Graph:
     except (KeyError, TypeError, ValueError) as problem:
         if isinstance(problem, GraphError):
             raise
-        raise GraphError(f"the JSON describes no graph: {type(problem).__name__} {problem}") from problem
+        raise GraphError(
+            f"the JSON describes no graph: {type(problem).__name__} {problem}",
+            fix='save one: draw(f).save("graph.json")',
+        ) from problem
 
 
 def numbers(values: np.ndarray[Any, Any]) -> Any:
@@ -137,9 +141,10 @@ def _read_param(value: Any) -> Any:
 
 
 def _checked(text: str | bytes) -> JSON:
+    check_kind("text", text, (str, bytes), "give what to_json() gave")
     try:
         found = json.loads(text)
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise GraphError(
             f"this is no JSON: {problem}", fix='save one: draw(f).save("graph.json")'
         ) from problem

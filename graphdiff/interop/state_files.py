@@ -6,6 +6,7 @@ only. A file is written beside its place and moved there when it is whole.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.arguments import check_kind, path_of
+from graphdiff.arguments import check_kind, is_dir, is_file, path_of, shown
 from graphdiff.errors import ArgumentError, BackendError, StateError
 
 State = dict[str, np.ndarray[Any, Any]]
@@ -42,9 +43,10 @@ def save_state(
         raise ArgumentError(f"{path} is no safetensors file by its name", fix="call it ….safetensors")
     try:
         arrays = {name: np.asarray(value, order="C") for name, value in state.items()}
-        write_whole(path, save(arrays, dict(metadata) if metadata else None))
-    except (SafetensorError, KeyError, TypeError, ValueError) as problem:
+        content = save(arrays, None if metadata is None else dict(metadata))
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as problem:
         raise StateError(f"{path}: a value has no form in the file: {problem}", fix="give arrays") from None
+    write_whole(path, content)
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -60,10 +62,12 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-    except OSError as problem:
-        beside.unlink(missing_ok=True)
+    except (OSError, ValueError) as problem:  # a name with a null character, or of no encoding
+        with contextlib.suppress(OSError, ValueError):
+            beside.unlink()
         raise StateError(
-            f"{path} cannot be written: {problem.strerror}", fix="give a folder that exists and has room"
+            f"{path} cannot be written: {getattr(problem, 'strerror', problem)}",
+            fix="give a folder that exists and has room",
         ) from None
 
 
@@ -84,8 +88,9 @@ def load_state(path: str | Path) -> State:
         BackendError: torch is not installed.
     """
     path = path_of(path)
-    if not path.is_file():
-        raise StateError(f"there is no file {path}", fix="give the path of a .safetensors or .pth file")
+    if not is_file(path):
+        there = "is a folder, not a file" if is_dir(path) else "is no file"
+        raise StateError(f"{shown(str(path))} {there}", fix="give the path of a .safetensors or .pth file")
     return _from_torch(path) if path.suffix in _TORCH else _from_safetensors(path)
 
 
@@ -125,7 +130,7 @@ def _from_torch(path: Path) -> State:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as problem:  # pickle's errors, zip's, torch's own
-        why = str(problem).partition("\n")[0]
+        why = str(problem).partition("\n")[0] or type(problem).__name__
         raise StateError(
             f"{path} is not a torch file of weights alone: {why}",
             fix="save the module's state_dict(), not the module",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from graphdiff.errors import ArgumentError
+from graphdiff.arguments import check_choice, check_numbers
 from graphdiff.leaf import as_tensor
 from graphdiff.ops import samples
-from graphdiff.ops.common import located, normalize_axis
+from graphdiff.ops.common import locating, normalize_axis
 from graphdiff.ops.elementwise import (
     abs,
     clip,
@@ -88,6 +88,9 @@ _elu = Composite(
 
 def elu(x: Any, alpha: float = 1.0) -> Tensor:
     """x where it is positive, else α(eˣ − 1) (Clevert et al. 2015); its derivative at 0 is α."""
+    x = as_tensor(x)
+    with locating("elu", x):
+        check_numbers(alpha=alpha)
     return _elu(x, alpha=float(alpha))
 
 
@@ -168,9 +171,9 @@ def gelu(x: Any, approximate: str = "none") -> Tensor:
     Raises:
         ArgumentError: another approximation.
     """
-    if approximate not in ("none", "tanh"):
-        error = ArgumentError(f"approximate={approximate!r} is unknown", fix='use "none" or "tanh"')
-        raise located(error, "gelu", as_tensor(x))
+    x = as_tensor(x)
+    with locating("gelu", x):
+        check_choice("approximate", approximate, ("none", "tanh"))
     return _gelu(x) if approximate == "none" else _gelu_tanh(x)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from graphdiff.arguments import is_number, shown
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.leaf import as_tensor
 from graphdiff.ops.common import located, normalize_axes, normalize_axis
@@ -48,7 +49,9 @@ def _integers(operation: str, x: Tensor, value: Any) -> Any:
     try:
         return [index(n) for n in value] if np.ndim(value) else index(value)
     except (TypeError, ValueError):
-        error = ArgumentError(f"{value!r} is neither an integer nor a sequence of them", fix="give integers")
+        error = ArgumentError(
+            f"{shown(value)} is neither an integer nor a sequence of them", fix="give integers"
+        )
         raise located(error, operation, x) from None
 
 
@@ -74,7 +77,7 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Tensor:
     shifts = shifts if isinstance(shifts, list) else [shifts]
     axes = list(axis) if isinstance(axis, (tuple, list)) else [axis]
     if len(axes) == 1:  # several shifts of one axis add up
-        axes *= len(shifts)
+        shifts = [sum(shifts)]
     if len(shifts) == 1:
         shifts *= len(axes)
     if len(shifts) != len(axes):
@@ -106,24 +109,25 @@ def pad(x: Any, widths: Any, mode: str = "constant", value: float = 0.0) -> Tens
     """
     x = as_tensor(x)
     try:
-        pairs = np.broadcast_to(np.asarray(widths, dtype=np.int64), (x.ndim, 2)).tolist()
-    except (ValueError, TypeError):
+        given = np.asarray(widths)
+        pairs = np.broadcast_to(given, (x.ndim, 2)).tolist() if given.dtype.kind in "iu" else [(-1, -1)]
+    except (ValueError, TypeError, OverflowError):
         pairs = [(-1, -1)]
-    if mode not in _PAD_MODES or any(n < 0 for pair in pairs for n in pair):
+    if not isinstance(mode, str) or mode not in _PAD_MODES or any(n < 0 for pair in pairs for n in pair):
         error = ArgumentError(
-            f"cannot pad shape {x.shape} by {widths!r} with mode {mode!r}",
+            f"cannot pad shape {x.shape} by {shown(widths)} with mode {shown(mode)}",
             fix=f"give (before, after) ≥ 0 for each of {x.ndim} axes and a mode of {', '.join(_PAD_MODES)}",
         )
         raise located(error, "pad", x)
-    try:
-        constant = float(value)
-    except (TypeError, ValueError):
-        error = ArgumentError(f"the value {value!r} is not a number", fix="pad all sides with one number")
-        raise located(error, "pad", x) from None
+    if not is_number(value):
+        error = ArgumentError(
+            f"the value {shown(value)} is not a number", fix="pad all sides with one number"
+        )
+        raise located(error, "pad", x)
     if mode == "constant":
         shape = tuple(n + a + b for n, (a, b) in zip(x.shape, pairs, strict=True))
         bounds = tuple((a, a + n, 1) for n, (a, _) in zip(x.shape, pairs, strict=True))
-        return embed(x, shape=shape, bounds=bounds, value=constant)
+        return embed(x, shape=shape, bounds=bounds, value=float(value))
     padded: Tensor = x
     for axis, pair in enumerate(pairs):
         if any(pair):
@@ -167,9 +171,9 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
     axis = normalize_axis("repeat", x, axis)
     try:
         order = np.repeat(np.arange(x.shape[axis]), np.asarray(repeats))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         error = ArgumentError(
-            f"repeats {repeats!r} do not fit axis {axis} of size {x.shape[axis]}",
+            f"repeats {shown(repeats)} do not fit axis {axis} of size {x.shape[axis]}",
             fix="give one count, or one per element, of at least 0",
         )
         raise located(error, "repeat", x) from None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphdiff import source
+from graphdiff.arguments import check_flags, shown
 from graphdiff.dtypes import DType
 from graphdiff.errors import ArgumentError, AxisError, DTypeError, GraphdiffError, ShapeError
 from graphdiff.graph import Shape, TensorSpec
@@ -22,6 +23,22 @@ def located(error: GraphdiffError, operation: str, *inputs: Tensor) -> Graphdiff
     """The error, told which operation on which tensors raised it, at which of the user's lines."""
     error.locate(operation, describe(inputs), source.describe(source.caller()))
     return error
+
+
+class locating:
+    """Errors from inside are told the operation, its inputs and the user's line."""
+
+    # Not a generator: contextlib's frame would be taken for the user's.
+
+    def __init__(self, operation: str, *inputs: Tensor) -> None:
+        self._operation, self._inputs = operation, inputs
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if isinstance(error, GraphdiffError):
+            located(error, self._operation, *self._inputs)
 
 
 def as_tensors(*values: Any) -> tuple[Tensor, ...]:
@@ -100,7 +117,7 @@ def normalize_axis(operation: str, x: Tensor, axis: Any, rank: int | None = None
         number = operator.index(axis)
     except TypeError:
         raise located(
-            ArgumentError(f"axis {axis!r} is not an integer", fix="give an int"), operation, x
+            ArgumentError(f"axis {shown(axis)} is not an integer", fix="give an int"), operation, x
         ) from None
     if not -rank <= number < rank:
         allowed = f"use an axis from {-rank} to {rank - 1}" if rank else "a tensor without axes has none"
@@ -127,6 +144,18 @@ def normalize_axes(operation: str, x: Tensor, axis: Any) -> tuple[int, ...]:
             AxisError(f"axes {tuple(axes)} name one axis twice", fix="name each axis once"), operation, x
         )
     return tuple(found)
+
+
+def kept(operation: str, x: Tensor, keepdims: Any) -> bool:
+    """Whether reduced axes are kept, with size 1.
+
+    Raises:
+        ArgumentError: neither true nor false.
+    """
+    if keepdims is not True and keepdims is not False:
+        with locating(operation, x):
+            check_flags(keepdims=keepdims)
+    return bool(keepdims)
 
 
 def reduced_shape(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:

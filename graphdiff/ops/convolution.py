@@ -21,6 +21,7 @@ from graphdiff.graph import Shape, TensorSpec
 from graphdiff.leaf import as_tensor
 from graphdiff.ops import samples
 from graphdiff.ops.arrangement import pad
+from graphdiff.ops.common import locating
 from graphdiff.ops.precision import for_product
 from graphdiff.ops.shape import expand_dims, reshape, squeeze
 from graphdiff.ops.spatial import (
@@ -30,7 +31,6 @@ from graphdiff.ops.spatial import (
     fitted,
     integers,
     lifted,
-    locating,
     output_sizes,
     padding_pairs,
     spans,
@@ -222,7 +222,7 @@ def _convolved(operation: str, x: Any, w: Any, bias: Any, options: tuple[Any, ..
         stride, dilation = integers("stride", stride, rank), integers("dilation", dilation, rank)
         (groups,) = integers("groups", groups, 1)
         _check_operands(x.shape, w.shape, groups, rank)
-        if rounding == "ceil":
+        if isinstance(rounding, str) and rounding == "ceil":
             raise ArgumentError("filters do not reach beyond the padding", fix='use rounding="floor"')
         padding = fitted(x.shape[2:], w.shape[2:], stride, padding, dilation, rounding)
     lift = rank == 1

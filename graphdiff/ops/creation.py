@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from graphdiff.arguments import shown
 from graphdiff.backend import Backend, current_backend
-from graphdiff.errors import ArgumentError, GraphdiffError, ShapeError
+from graphdiff.errors import ArgumentError, GraphdiffError
 from graphdiff.graph import TensorSpec
 from graphdiff.leaf import as_tensor, leaf
-from graphdiff.ops.common import located
+from graphdiff.ops.common import located, locating
 from graphdiff.ops.shape import as_shape
 from graphdiff.tensor import Tensor
 
@@ -23,7 +24,7 @@ def full(shape: Any, value: float, dtype: Any = None) -> Tensor:
             backend lacks.
     """
     try:
-        spec = TensorSpec(as_shape("full", shape), dtype or "float64")
+        spec = TensorSpec(as_shape("full", shape), "float64" if dtype is None else dtype)
     except GraphdiffError as error:
         raise located(error, "full") from None
     return _full(current_backend(), spec, value)
@@ -34,8 +35,10 @@ def _full(backend: Backend, spec: TensorSpec, value: float) -> Tensor:
         data = backend.full(spec.shape, value, spec.dtype)
     except GraphdiffError as problem:
         raise located(problem, "full") from None
-    except (ValueError, TypeError, OverflowError) as problem:
-        error = ArgumentError(f"no {spec.dtype} tensor of {value}: {problem}", fix="choose another dtype")
+    except (ValueError, TypeError, OverflowError, RuntimeError) as problem:
+        error = ArgumentError(
+            f"no {spec.dtype} tensor of {shown(value)}: {problem}", fix="choose another dtype"
+        )
         raise located(error, "full") from None
     return leaf(data, backend=backend)
 
@@ -75,9 +78,10 @@ def arange(*bounds: float, dtype: Any = None) -> Tensor:
         if len(bounds) > 3:
             raise TypeError(f"{len(bounds)} numbers, at most 3")
         values = np.arange(*bounds)
-    except (ValueError, TypeError, ArithmeticError) as problem:
+    except (ValueError, TypeError, ArithmeticError, RuntimeError) as problem:
         error = ArgumentError(
-            f"no range of {bounds}: {problem}", fix="give stop, or start and stop, or these and a step not 0"
+            f"no range of {shown(bounds)}: {problem}",
+            fix="give stop, or start and stop, or these and a step not 0",
         )
         raise located(error, "arange") from None
     return leaf(values, dtype)
@@ -90,7 +94,6 @@ def eye(n: int, m: int | None = None, dtype: Any = None) -> Tensor:
         ShapeError: sizes that are not integers of at least 0.
     """
     rows, columns = as_shape("eye", (n, n if m is None else m))
-    if rows < 0 or columns < 0:
-        error = ShapeError(f"no matrix has the shape {rows, columns}", fix="give sizes of at least 0")
-        raise located(error, "eye")
+    with locating("eye"):
+        TensorSpec((rows, columns), "float64")
     return leaf(np.eye(rows, columns), dtype)

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from graphdiff.arguments import check_integers, shown
 from graphdiff.dtypes import as_dtype
 from graphdiff.errors import ArgumentError, DTypeError, GraphdiffError, ShapeError
 from graphdiff.graph import Shape, TensorSpec
 from graphdiff.leaf import as_tensor, leaf
 from graphdiff.ops import samples
-from graphdiff.ops.common import broadcast_shapes, located, normalize_axis
+from graphdiff.ops.common import broadcast_shapes, located, locating, normalize_axis
 from graphdiff.ops.creation import zeros_like
 from graphdiff.ops.elementwise import equal, where
 from graphdiff.ops.shape import broadcast_to, reshape, strided_slice, transpose
@@ -105,7 +106,10 @@ _index = Primitive(
 def _update_spec(x: TensorSpec, values: TensorSpec, *index: TensorSpec, key: Template) -> TensorSpec:
     spots = indexed_shape(x.shape, index, key)
     if values.shape != spots:
-        raise ShapeError(f"values of shape {values.shape} for spots of shape {spots}")
+        raise ShapeError(
+            f"values of shape {values.shape} for spots of shape {spots}",
+            fix="give values of the spots' shape",
+        )
     return x
 
 
@@ -214,7 +218,7 @@ def _bounds(operation: str, x: Tensor, axis: int, entry: slice) -> tuple[int, in
 
 
 def _without_masks(operation: str, x: Tensor, entries: tuple[Any, ...]) -> list[Any]:
-    entries = tuple(np.asarray(e, None if e else np.int64) if isinstance(e, list) else e for e in entries)
+    entries = tuple(_listed(operation, x, e) if isinstance(e, list) else e for e in entries)
     widths = [np.ndim(e) if _is_mask(e) else e is not None and e is not Ellipsis for e in entries]
     result: list[Any] = []
     for k, entry in enumerate(entries):
@@ -234,6 +238,14 @@ def _without_masks(operation: str, x: Tensor, entries: tuple[Any, ...]) -> list[
     return result
 
 
+def _listed(operation: str, x: Tensor, entry: list[Any]) -> Any:
+    try:
+        return np.asarray(entry, None if entry else np.int64)
+    except ValueError:
+        error = ArgumentError(f"{shown(entry)} is no index", fix="give lists of integers of equal lengths")
+        raise located(error, operation, x) from None
+
+
 def _is_mask(entry: Any) -> bool:
     return isinstance(entry, bool) or getattr(entry, "dtype", None) == np.dtype(bool)
 
@@ -242,11 +254,12 @@ def _index_tensor(operation: str, x: Tensor, axis: int, entry: Any) -> Tensor:
     try:
         index = entry if isinstance(entry, Tensor) else leaf(np.asarray(entry), backend=x.backend)
         fine = index.dtype.is_integer
-    except (DTypeError, ArgumentError):
+    except (DTypeError, ArgumentError, ValueError):
         fine = False
     if not fine:
         error = ArgumentError(
-            f"{entry!r} does not index axis {axis}", fix="use integers, slices, ..., None or integer arrays"
+            f"{shown(entry)} does not index axis {axis}",
+            fix="use integers, slices, ..., None or integer arrays",
         )
         raise located(error, operation, x) from None
     if index.data is not None:
@@ -378,10 +391,12 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     if x.ndim < 2:
         raise located(ShapeError(f"shape {x.shape} has no diagonal", fix="give two axes"), "diagonal", x)
     one, two = normalize_axis("diagonal", x, axis1), normalize_axis("diagonal", x, axis2)
+    with locating("diagonal", x):
+        check_integers(offset=offset)
     if one == two:
         raise located(ShapeError("a diagonal needs two different axes", fix="name two axes"), "diagonal", x)
     x = transpose(x, [a for a in range(x.ndim) if a not in (one, two)] + [one, two])
-    rows, columns = max(0, -offset), max(0, offset)
+    rows, columns = min(max(0, -offset), x.shape[-2]), min(max(0, offset), x.shape[-1])
     n = max(0, min(x.shape[-2] - rows, x.shape[-1] - columns))
     steps = np.arange(n)
     return _index(x, steps + rows, steps + columns, key=(Ellipsis, 0, 1))
@@ -409,6 +424,8 @@ def one_hot(labels: Any, depth: int, dtype: Any = "float64") -> Tensor:
     except TypeError:
         size = -1
     if size < 0:
-        error = ArgumentError(f"depth {depth!r} is no number of classes", fix="give an integer of at least 0")
+        error = ArgumentError(
+            f"depth {shown(depth)} is no number of classes", fix="give an integer of at least 0"
+        )
         raise located(error, "one_hot", labels)
     return _one_hot(labels, depth=size, dtype=as_dtype(dtype))

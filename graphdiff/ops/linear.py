@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from graphdiff.arguments import check_kind, shown
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.graph import TensorSpec
 from graphdiff.ops import samples
-from graphdiff.ops.common import as_tensors, broadcast_shapes, located, normalize_axis
+from graphdiff.ops.common import as_tensors, broadcast_shapes, located, locating, normalize_axis
 from graphdiff.ops.indexing import diagonal
 from graphdiff.ops.precision import for_product
 from graphdiff.ops.reduction import sum
@@ -71,12 +72,10 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Tensor:
 
     Raises:
         ShapeError: paired axes of different sizes. AxisError: an axis outside the rank.
+        ArgumentError: axes that are no pairs.
     """
     x, y = as_tensors(x, y)
-    if isinstance(axes, int):
-        one, two = list(range(x.ndim - axes, x.ndim)), list(range(axes))
-    else:
-        one, two = (list(a) if isinstance(a, (tuple, list)) else [a] for a in axes)
+    one, two = _paired_axes(x, y, axes)
     one = [normalize_axis("tensordot", x, a) for a in one]
     two = [normalize_axis("tensordot", y, a) for a in two]
     if [x.shape[a] for a in one] != [y.shape[a] for a in two]:
@@ -91,6 +90,19 @@ def tensordot(x: Any, y: Any, axes: Any = 2) -> Tensor:
     left = reshape(transpose(x, rest1 + one), (math.prod(shape1), inner))
     right = reshape(transpose(y, two + rest2), (inner, math.prod(shape2)))
     return reshape(matmul(left, right), (*shape1, *shape2))
+
+
+def _paired_axes(x: Tensor, y: Tensor, axes: Any) -> tuple[list[Any], list[Any]]:
+    if isinstance(axes, int) and 0 <= axes <= min(x.ndim, y.ndim):
+        return list(range(x.ndim - axes, x.ndim)), list(range(axes))
+    if not isinstance(axes, (tuple, list)) or len(axes) != 2:
+        error = ArgumentError(
+            f"axes={shown(axes)} pairs no axes",
+            fix=f"give a number from 0 to {min(x.ndim, y.ndim)}, or two lists of axes",
+        )
+        raise located(error, "tensordot", x, y)
+    one, two = (list(a) if isinstance(a, (tuple, list)) else [a] for a in axes)
+    return one, two
 
 
 def outer(x: Any, y: Any) -> Tensor:
@@ -177,6 +189,8 @@ def einsum(subscripts: str, *operands: Any) -> Tensor:
         ShapeError: axes that do not match.
     """
     tensors = [*for_product(*as_tensors(*operands))]
+    with locating("einsum", *tensors):
+        check_kind("subscripts", subscripts, str, "write them like 'ij,jk->ik'")
     try:
         terms, result = _explicit(subscripts, [x.ndim for x in tensors])
     except ValueError as problem:

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from graphdiff.arguments import check_flags
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.graph import Shape
 from graphdiff.leaf import as_tensor, leaf
+from graphdiff.ops.common import kept, locating
 from graphdiff.ops.indexing import take
 from graphdiff.ops.linear import matmul
 from graphdiff.ops.reduction import as_floating, mean
 from graphdiff.ops.shape import expand_dims, squeeze, swapaxes
-from graphdiff.ops.spatial import fitted, integers, lifted, locating, spans
+from graphdiff.ops.spatial import fitted, integers, lifted, spans
 from graphdiff.ops.windows import channel_sum, check_rank, largest, window_sum
 from graphdiff.tensor import Tensor
 
@@ -119,6 +121,7 @@ def _avg_pooled(operation: str, x: Any, options: tuple[Any, ...], include: bool,
     x = as_floating(x)
     window, stride, padding, rounding = options
     with locating(operation, x):
+        check_flags(count_include_pad=include)
         window, stride, _, asked, pairs = _windows(x.shape, window, stride, padding, 1, rounding, rank)
     lift = rank == 1
     out = window_sum(
@@ -212,7 +215,10 @@ def _adaptive_size(operation: str, x: Tensor, size: Any) -> Sequence[int]:
         check_rank(x.shape, 2)
         if not all(x.shape[2:]):
             raise ShapeError(f"an image of {x.shape[2:]} has no elements", fix="give one at least")
-        return integers("size", size, 2)
+        found = integers("size", size, 2)
+        if math.prod(found) > 1 << 31:
+            raise ShapeError(f"no image is as large as {found}", fix="give a smaller size")
+        return found
 
 
 def _averages(n: int, places: int) -> Any:
@@ -242,6 +248,7 @@ def global_max_pool2d(x: Any, keepdims: bool = False) -> Tensor:
         ShapeError: a wrong rank, or planes without elements.
     """
     x = as_tensor(x)
+    keepdims = kept("global_max_pool2d", x, keepdims)
     _adaptive_size("global_max_pool2d", x, 1)
     out = max_pool2d(x, x.shape[2:])
     return out if keepdims else squeeze(out, (2, 3))

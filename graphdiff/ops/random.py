@@ -8,12 +8,13 @@ import math
 import operator
 from typing import Any
 
+from graphdiff.arguments import check_numbers, shown
 from graphdiff.dtypes import DType, as_dtype
 from graphdiff.errors import ArgumentError, DTypeError, GraphdiffError, ShapeError
 from graphdiff.graph import Shape, TensorSpec
 from graphdiff.leaf import as_tensor
 from graphdiff.ops import samples
-from graphdiff.ops.common import BOOL, INT, located
+from graphdiff.ops.common import BOOL, INT, located, locating
 from graphdiff.ops.elementwise import cast, cos, log, sin, sqrt
 from graphdiff.ops.shape import as_shape, concatenate, reshape
 from graphdiff.primitive import Composite, Primitive
@@ -104,9 +105,12 @@ def uniform(key: Any, shape: Any = (), low: float = 0.0, high: float = 1.0, dtyp
 
     Raises:
         ShapeError, DTypeError: what is no key, no shape, or no floating dtype.
+        ArgumentError: bounds that are no numbers.
     """
     u = random_uniform(key, shape=_shape("uniform", shape), dtype=_floating("uniform", dtype))
-    return u if (low, high) == (0, 1) else u * (high - low) + low
+    with locating("uniform"):
+        check_numbers(low=low, high=high)
+    return u if (low, high) == (0, 1) else u * (float(high) - float(low)) + float(low)
 
 
 def normal(key: Any, shape: Any = (), dtype: Any = "float32") -> Tensor:
@@ -126,6 +130,8 @@ def bernoulli(key: Any, p: float = 0.5, shape: Any = ()) -> Tensor:
     Raises:
         ArgumentError: p outside 0 … 1. ShapeError, DTypeError: what is no key, or no shape.
     """
+    with locating("bernoulli"):
+        check_numbers(p=p)
     if not 0 <= p <= 1:
         raise located(ArgumentError(f"{p} is no probability", fix="give 0 ≤ p ≤ 1"), "bernoulli")
     return random_bernoulli(key, shape=_shape("bernoulli", shape), p=float(p))
@@ -145,7 +151,7 @@ def randint(key: Any, low: int, high: int, shape: Any = ()) -> Tensor:
         fine = False
     if not fine:
         error = ArgumentError(
-            f"no integers to draw from {low!r} … {high!r} − 1", fix="give integers, 1 … 2³² apart"
+            f"no integers to draw from {shown(low)} … {shown(high)} − 1", fix="give integers, 1 … 2³² apart"
         )
         raise located(error, "randint")
     return random_integers(key, shape=_shape("randint", shape), low=low, high=high)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from graphdiff.arguments import shown
 from graphdiff.dtypes import DType
 from graphdiff.errors import ShapeError
 from graphdiff.graph import Shape, TensorSpec
@@ -16,6 +17,7 @@ from graphdiff.ops import samples
 from graphdiff.ops.common import (
     FLOAT,
     INT,
+    kept,
     located,
     normalize_axes,
     normalize_axis,
@@ -100,7 +102,7 @@ _sum = Primitive(
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The sum over axes; integers and booleans are summed in 64 bits."""
     x = as_tensor(x)
-    return _sum(x, axes=_axes("sum", x, axis), keepdims=bool(keepdims))
+    return _sum(x, axes=_axes("sum", x, axis), keepdims=kept("sum", x, keepdims))
 
 
 def sum_to(x: Tensor, shape: Shape) -> Tensor:
@@ -133,7 +135,7 @@ _mean_over = Composite(
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The mean over axes; integers give float64. Over no elements it is NaN."""
     x = as_floating(x)
-    return _gathered(_mean_over, x, axes=normalize_axes("mean", x, axis), keepdims=bool(keepdims))
+    return _gathered(_mean_over, x, axes=normalize_axes("mean", x, axis), keepdims=kept("mean", x, keepdims))
 
 
 # Products
@@ -170,7 +172,7 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     x = as_tensor(x)
     if not x.dtype.is_floating:
         x = cast(x, _widened(x.dtype))
-    return _prod(x, axes=_axes("prod", x, axis), keepdims=bool(keepdims))
+    return _prod(x, axes=_axes("prod", x, axis), keepdims=kept("prod", x, keepdims))
 
 
 # Extremes
@@ -210,7 +212,7 @@ def max(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
         ShapeError: an axis without elements.
     """
     x = as_tensor(x)
-    return _max(x, axes=_axes("max", x, axis), keepdims=bool(keepdims))
+    return _max(x, axes=_axes("max", x, axis), keepdims=kept("max", x, keepdims))
 
 
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -220,7 +222,7 @@ def min(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
         ShapeError: an axis without elements.
     """
     x = as_tensor(x)
-    return _min(x, axes=_axes("min", x, axis), keepdims=bool(keepdims))
+    return _min(x, axes=_axes("min", x, axis), keepdims=kept("min", x, keepdims))
 
 
 def _arg_spec(x: TensorSpec, axis: int, keepdims: bool) -> TensorSpec:
@@ -245,8 +247,9 @@ def _arg(primitive: Primitive, x: Any, axis: int | None, keepdims: bool) -> Tens
     x = as_tensor(x)
     if axis is not None:
         axis = _axis(primitive.name, x, axis)
+    keepdims = kept(primitive.name, x, keepdims)
     if axis is not None and x.ndim:
-        return primitive(x, axis=axis, keepdims=bool(keepdims))
+        return primitive(x, axis=axis, keepdims=keepdims)
     flat = primitive(reshape(x, -1), axis=0, keepdims=False)
     return reshape(flat, (1,) * x.ndim) if keepdims else flat
 
@@ -280,12 +283,12 @@ def _moment(primitive: Primitive, x: Any, axis: Any, ddof: int, keepdims: bool) 
     n = count(x.shape, axes)
     if not isinstance(ddof, int) or n <= ddof:
         error = ShapeError(
-            f"{n} elements along axes {axes} of {x.shape} are too few for ddof={ddof!r}: "
+            f"{n} elements along axes {axes} of {x.shape} are too few for ddof={shown(ddof)}: "
             "the sum of squares is divided by their number less ddof",
             fix="lower ddof or reduce over more elements" if n else "check the size first",
         )
         raise located(error, primitive.name, x)
-    return _gathered(primitive, x, axes=axes, ddof=ddof, keepdims=bool(keepdims))
+    return _gathered(primitive, x, axes=axes, ddof=ddof, keepdims=kept(primitive.name, x, keepdims))
 
 
 def var(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
@@ -319,7 +322,7 @@ _norm_over = Composite(
 def norm(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The Euclidean length over axes; its derivative at 0 is the subgradient 0, as in torch."""
     x = as_floating(x)
-    return _gathered(_norm_over, x, axes=normalize_axes("norm", x, axis), keepdims=bool(keepdims))
+    return _gathered(_norm_over, x, axes=normalize_axes("norm", x, axis), keepdims=kept("norm", x, keepdims))
 
 
 # Log-sum-exp and softmax
@@ -359,7 +362,9 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
         ShapeError: an axis without elements.
     """
     x = as_floating(x)
-    return _gathered(_logsumexp_over, x, axes=normalize_axes("logsumexp", x, axis), keepdims=bool(keepdims))
+    return _gathered(
+        _logsumexp_over, x, axes=normalize_axes("logsumexp", x, axis), keepdims=kept("logsumexp", x, keepdims)
+    )
 
 
 def _scan_spec(x: TensorSpec, axis: int, reverse: bool) -> TensorSpec:

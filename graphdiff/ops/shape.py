@@ -8,11 +8,19 @@ from collections.abc import Sequence
 from itertools import accumulate as running
 from typing import Any
 
+from graphdiff.arguments import entries, shown
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.graph import Shape, TensorSpec
 from graphdiff.leaf import as_tensor
 from graphdiff.ops import samples
-from graphdiff.ops.common import as_tensors, broadcast_shapes, located, normalize_axes, normalize_axis
+from graphdiff.ops.common import (
+    as_tensors,
+    broadcast_shapes,
+    located,
+    locating,
+    normalize_axes,
+    normalize_axis,
+)
 from graphdiff.primitive import EachOperand, Primitive
 from graphdiff.tensor import Tensor
 
@@ -28,7 +36,7 @@ def as_shape(operation: str, shape: Any) -> tuple[int, ...]:
     try:
         return tuple(operator.index(n) for n in (shape if isinstance(shape, (tuple, list)) else (shape,)))
     except TypeError:
-        raise located(ShapeError(f"{shape!r} is not a shape", fix="give integers"), operation) from None
+        raise located(ShapeError(f"{shown(shape)} is not a shape", fix="give integers"), operation) from None
 
 
 # Reshape
@@ -142,6 +150,8 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
     if axes is None:
         order = tuple(reversed(range(x.ndim)))
     else:
+        with locating("transpose", x):
+            axes = entries("axes", axes)
         order = tuple(normalize_axis("transpose", x, a) for a in axes)
         if sorted(order) != list(range(x.ndim)):
             error = ShapeError(
@@ -231,7 +241,8 @@ _concatenate = Primitive(
 
 
 def _tensors(operation: str, parts: Any) -> list[Tensor]:
-    found = [*as_tensors(*parts)]
+    with locating(operation):
+        found = [*as_tensors(*entries("parts", parts))]
     if not found:
         raise located(ArgumentError("there is nothing to join", fix="give at least one tensor"), operation)
     return found
@@ -282,7 +293,9 @@ strided_slice = Primitive(
 
 def _embed_spec(x: TensorSpec, shape: Shape, bounds: Bounds, value: float) -> TensorSpec:
     if tuple(len(range(*b)) for b in bounds) != x.shape:
-        raise ShapeError(f"shape {x.shape} does not fill the slice {bounds} of {shape}")
+        raise ShapeError(
+            f"shape {x.shape} does not fill the slice {bounds} of {shape}", fix="give bounds of its sizes"
+        )
     return TensorSpec(shape, x.dtype)
 
 

@@ -11,30 +11,13 @@ import operator as op
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from graphdiff.errors import ArgumentError, GraphdiffError, ShapeError
+from graphdiff.arguments import check_choice, shown
+from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.graph import Shape
-from graphdiff.ops.common import located
-from graphdiff.tensor import Tensor
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, ...]
 AXES = {1: ("length",), 2: ("height", "width")}
-
-
-class locating:
-    """Errors from inside are told the operation, its inputs and the user's line."""
-
-    # Not a generator: contextlib's frame would be taken for the user's.
-
-    def __init__(self, operation: str, *inputs: Tensor) -> None:
-        self._operation, self._inputs = operation, inputs
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        if isinstance(error, GraphdiffError):
-            located(error, self._operation, *self._inputs)
 
 
 # What users write
@@ -54,7 +37,8 @@ def integers(name: str, value: Any, rank: int, minimum: int = 1) -> tuple[int, .
     if len(found) != rank or min(found) < minimum:
         per_axis = f"{rank} of them, for {' and '.join(AXES[rank])}" if rank > 1 else "a tuple of one"
         raise ArgumentError(
-            f"{name} {value!r} is not understood", fix=f"give an integer of at least {minimum}, or {per_axis}"
+            f"{name} {shown(value)} is not understood",
+            fix=f"give an integer of at least {minimum}, or {per_axis}",
         )
     return found
 
@@ -74,7 +58,7 @@ def padding_pairs(padding: Any, rank: int) -> Padding:
         pairs = []
     if len(pairs) != rank or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
         raise ArgumentError(
-            f"padding {padding!r} is not understood",
+            f"padding {shown(padding)} is not understood",
             fix='give an integer of at least 0, one or a pair (before, after) per axis, "same" or "valid"',
         )
     return tuple((before, after) for before, after in pairs)
@@ -149,12 +133,12 @@ def fitted(
         ArgumentError: a padding or rounding that is not understood.
     """
     rank = len(sizes)
-    if rounding not in ("exact", "floor", "ceil"):
-        raise ArgumentError(f"rounding {rounding!r} is unknown", fix='use "exact", "floor" or "ceil"')
+    check_choice("rounding", rounding, ("exact", "floor", "ceil"))
     reach = spans(kernel, dilation)
-    if padding == "same":
+    named = padding if isinstance(padding, str) else ""
+    if named == "same":
         return tuple(map(same_padding, sizes, reach, stride))
-    pairs = padding_pairs(0 if padding == "valid" else padding, rank)
+    pairs = padding_pairs(0 if named == "valid" else padding, rank)
     wholes = output_sizes(sizes, kernel, stride, pairs, dilation)
     result = []
     for axis, (n, span, step, pair) in enumerate(zip(sizes, reach, stride, pairs, strict=True)):

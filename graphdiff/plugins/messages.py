@@ -10,31 +10,35 @@ from graphdiff.plugins.settings import DISABLE, PREFER, Preference
 from graphdiff.spelling import nearest
 
 
-def taken(owners: Sequence[PluginInfo]) -> str:
-    """A script registers a name that installed distributions have."""
+def taken(owners: Sequence[PluginInfo]) -> tuple[str, str]:
+    """A script registers a name that installed distributions have: what is wrong, and the remedy."""
     return (
-        f"{_subject(owners)} is already provided by {_providers(owners)}.\n"
-        "Register it under another name, or pass override=True to take this one's place."
+        f"{_subject(owners)} is already provided by {_providers(owners)}",
+        "register it under another name, or pass override=True to take this one's place",
     )
 
 
-def conflict(owners: Sequence[PluginInfo]) -> str:
-    """Several distributions provide one short name."""
+def conflict(owners: Sequence[PluginInfo]) -> tuple[str, str]:
+    """Several distributions provide one short name: what is wrong, and the remedy."""
     one, subject = owners[0], _subject(owners)
     return (
-        f"{subject} is provided by {_providers(owners)}.\n"
-        f"Say which: {' or '.join(f'{p.kind}[{p.qualified!r}]' for p in owners)}; or prefer one for the "
-        f'short name: {PREFER}="{subject}={one.distribution}" in the environment, '
-        f'graphdiff.plugins.prefer("{one.kind}", "{one.name}", "{one.distribution}") in Python.'
+        f"{subject} is provided by {_providers(owners)}",
+        (
+            f"say which: {' or '.join(f'{p.kind}[{p.qualified!r}]' for p in owners)}; or prefer one for the "
+            f'short name: {PREFER}="{subject}={one.distribution}" in the environment, '
+            f'graphdiff.plugins.prefer("{one.kind}", "{one.name}", "{one.distribution}") in Python'
+        ),
     )
 
 
-def preferred_in_vain(preferred: Preference, owners: Sequence[PluginInfo]) -> str:
-    """The preferred distribution does not provide the name, or is disabled."""
+def preferred_in_vain(preferred: Preference, owners: Sequence[PluginInfo]) -> tuple[str, str]:
+    """The preferred distribution does not provide the name, or is disabled: what is wrong, and the remedy."""
     return (
-        f"{preferred.source} prefers {preferred.distribution!r} for {_subject(owners)}, and no enabled "
-        f"plugin of that distribution has this name.\nIt is provided by {_providers(owners)}: "
-        "prefer one of these, or undo the preference."
+        (
+            f"{preferred.source} prefers {preferred.distribution!r} for {_subject(owners)}, and no enabled "
+            "plugin of that distribution has this name"
+        ),
+        f"it is provided by {_providers(owners)}: prefer one of these, or undo the preference",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar, final, overload
 
+from graphdiff.arguments import check_flags, check_kind, shown
 from graphdiff.errors import ArgumentError, PluginConflictError, PluginError, UnknownPluginError
 from graphdiff.plugins import messages, settings
 from graphdiff.plugins.contracts import ANYTHING, Contract
@@ -109,12 +110,15 @@ class Registry:
         PluginError if the plugin states another major of the plugin interface or is not what its kind
         asks for, ArgumentError if there is no usable name.
         """
+        check_flags(override=override)
         if plugin is _MISSING and (name is None or isinstance(name, str)):
             return lambda decorated: self.register(name or _name_of(decorated), decorated, override=override)
         if plugin is _MISSING:
             name, plugin = _name_of(name), name
         if not (isinstance(name, str) and name and ":" not in name):
-            raise ArgumentError(f"a plugin is registered under a name without a colon, not {name!r}.")
+            raise ArgumentError(
+                f"a plugin cannot be registered as {shown(name)}", fix="give a text without a colon"
+            )
         self._add(name, plugin, override)
         return plugin
 
@@ -126,7 +130,8 @@ class Registry:
         if override:
             settings.set_preference(self._kind, name, SCRIPT)
         elif owners:
-            raise PluginConflictError(messages.taken(owners))
+            what, fix = messages.taken(owners)
+            raise PluginConflictError(what, fix=fix)
         self._scripts[name] = made
         self._reset()
 
@@ -143,6 +148,7 @@ class Registry:
 
     def _providers(self, key: str) -> dict[PluginInfo, Plugin]:
         """The plugins that a short or a qualified name can mean."""
+        check_kind("name", key, str, f"give the name of one of {self._kind}, as text")
         owner, colon, name = key.partition(":")
         if not colon:
             return {info: plugin for info, plugin in self._plugins().items() if info.name == key}
@@ -157,7 +163,8 @@ class Registry:
         if preferred and providers:
             owner = normalized(preferred.distribution)
             if owner not in enabled:
-                raise PluginError(messages.preferred_in_vain(preferred, [*providers]))
+                what, fix = messages.preferred_in_vain(preferred, [*providers])
+                raise PluginError(what, fix=fix)
         elif not enabled:
             raise UnknownPluginError(
                 messages.unknown(self._kind, key, [*providers], self.list()),
@@ -168,7 +175,8 @@ class Registry:
         elif first := [owner for owner in (SCRIPT, settings.BUILT_IN) if owner in enabled]:
             owner = first[0]
         else:
-            raise PluginConflictError(messages.conflict([*enabled.values()]))
+            what, fix = messages.conflict([*enabled.values()])
+            raise PluginConflictError(what, fix=fix)
         return providers[enabled[owner]]
 
 
@@ -204,5 +212,5 @@ def _place(info: PluginInfo) -> tuple[str, str, str]:
 def _name_of(plugin: Any) -> str:
     name = getattr(plugin, "__name__", None)
     if not isinstance(name, str):
-        raise ArgumentError(f'{plugin!r} has no name of its own: call register("Name", plugin).')
+        raise ArgumentError(f"{shown(plugin)} has no name of its own", fix='register("Name", plugin)')
     return name

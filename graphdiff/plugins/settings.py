@@ -44,7 +44,10 @@ def preference(kind: str, name: str) -> Preference | None:
     for item in _items(PREFER):
         subject, equals, distribution = item.partition("=")
         if not (equals and distribution.strip() and ":" in subject):
-            raise PluginError(f"{PREFER} holds {item!r}: write it as kind:name=distribution, comma between.")
+            raise PluginError(
+                f"{PREFER} holds {item!r}, which prefers nothing",
+                fix="write it as kind:name=distribution, comma between",
+            )
         if subject.strip() == f"{kind}:{name}":
             return Preference(distribution.strip(), PREFER)
     return None

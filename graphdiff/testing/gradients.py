@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from graphdiff.arguments import check_functions, check_integers, check_numbers
 from graphdiff.autodiff import grad
 from graphdiff.dtypes import as_dtype
-from graphdiff.errors import ArgumentError
+from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.leaf import as_tensor, tensor
 from graphdiff.ops import sum as total
+from graphdiff.random import generator
 from graphdiff.tensor import Tensor
 
 Array = np.ndarray[Any, Any]
@@ -35,8 +37,14 @@ class GradientCheckError(AssertionError):
 
 
 def relative_error(analytic: Any, numerical: Any) -> Array:
-    """``|a − n| / max(|a|, |n|)`` element by element; 0 where both are equal."""
-    a, n = np.asarray(analytic, np.float64), np.asarray(numerical, np.float64)
+    """``|a − n| / max(|a|, |n|)`` element by element; 0 where both are equal.
+
+    Raises:
+        ShapeError: two shapes.
+    """
+    a, n = (as_tensor(side).numpy().astype(np.float64) for side in (analytic, numerical))
+    if a.shape != n.shape:
+        raise ShapeError(f"shapes {a.shape} and {n.shape} differ", fix="give gradients of one shape")
     with np.errstate(invalid="ignore"):
         difference, scale = np.abs(a - n), np.maximum(np.abs(a), np.abs(n))
         return np.where(a == n, 0.0, difference / np.where(scale == 0, 1.0, scale))
@@ -54,18 +62,29 @@ def numerical_gradient(fn: Callable[[Array], Any], x: Any, eps: float = EPS) -> 
     Returns:
         A float64 array of the shape of x.
     """
-    at = np.array(x, np.float64)
+    check_functions(fn=fn)
+    check_numbers(eps=eps)
+    if not eps > 0:
+        raise ArgumentError(f"eps={eps} is no distance", fix="give eps > 0")
+    at = np.array(as_tensor(x).numpy(), np.float64)
     result = np.zeros(at.shape)
     for place in np.ndindex(at.shape):
         middle = at[place]
         at[place] = above = middle + eps
-        high = float(fn(at.copy()))
+        high = _number(fn(at.copy()))
         at[place] = below = middle - eps
-        low = float(fn(at.copy()))
+        low = _number(fn(at.copy()))
         at[place] = middle
         # above − below is what the rounded points really lie apart.
         result[place] = (high - low) / (above - below)
     return result
+
+
+def _number(value: Any) -> float:
+    value = as_tensor(value)
+    if value.size != 1:
+        raise ArgumentError(f"the function gave shape {value.shape}, not one number", fix="reduce it: .sum()")
+    return float(value.item())
 
 
 def check_gradients(
@@ -95,6 +114,9 @@ def check_gradients(
         GradientCheckError: naming the argument, the worst element, both values and their relative error.
         ArgumentError: no floating argument, or an order below 1.
     """
+    check_functions(fn=fn)
+    check_integers(order=order)
+    check_numbers(eps=eps, rtol=rtol, atol=atol)
     values = [_checked(a) for a in args]
     places = [i for i, v in enumerate(values) if as_dtype(v.dtype).is_floating]
     if not places or order < 1:
@@ -104,7 +126,7 @@ def check_gradients(
         )
         error.locate("check_gradients")
         raise error
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     name = getattr(fn, "__name__", repr(fn))
     slope = _projection(lambda *xs: (_applied(fn, values, places, xs),), rng)
     points = [values[i] for i in places]
@@ -118,7 +140,7 @@ def check_gradients(
 
 
 def _checked(value: Any) -> Array:
-    array = np.array(value.numpy() if isinstance(value, Tensor) else value)
+    array = as_tensor(value).numpy()
     return array.astype(np.float64) if as_dtype(array.dtype).is_floating else array
 
 

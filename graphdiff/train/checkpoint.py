@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.arguments import check_integers, path_of
+from graphdiff.arguments import check_integers, is_file, path_of, shown
 from graphdiff.errors import ArgumentError, StateError
 from graphdiff.interop.state_files import drop_unfinished, load_state, save_state, write_whole
 from graphdiff.processes import launch, restarts
@@ -44,15 +44,16 @@ class Checkpoints:
         self.every = every
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
+        except (OSError, ValueError) as problem:  # a name with a null character, or of no encoding
             raise StateError(
-                f"the folder {folder} cannot be made: {problem.strerror}", fix="give another one"
+                f"the folder {shown(str(folder))} cannot be made: {getattr(problem, 'strerror', problem)}",
+                fix="give another one",
             ) from None
 
     @property
     def there(self) -> bool:
         """Whether the folder holds a checkpoint."""
-        return (self.folder / INDEX).exists()
+        return is_file(self.folder / INDEX)
 
     def write(self, epoch: int, step: int, arrays: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
         """Keep the state after a step, with an epoch under way; the one before is removed afterwards.

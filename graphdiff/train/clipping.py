@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import reduce
 
 from graphdiff import ops
-from graphdiff.arguments import check_numbers
+from graphdiff.arguments import check_numbers, entries
 from graphdiff.errors import ArgumentError
 from graphdiff.leaf import as_tensor
 from graphdiff.ops.common import located
@@ -21,7 +21,7 @@ def global_norm(gradients: Iterable[Tensor]) -> Tensor:
     Raises:
         ArgumentError: no gradients.
     """
-    given = [as_tensor(g) for g in gradients]
+    given = [as_tensor(g) for g in entries("gradients", gradients)]
     if not given:
         error = ArgumentError("there are no gradients", fix="give at least one gradient")
         raise located(error, "global_norm")

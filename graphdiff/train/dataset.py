@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from graphdiff.arguments import entries
 from graphdiff.train.data import Array, Arrays, Split
 
 
@@ -22,7 +23,7 @@ class Dataset(Split):
         cls, train: Arrays, test: Arrays, classes: Sequence[str] = (), description: str = ""
     ) -> Dataset:
         made = super().__new__(cls, train, test)
-        made.classes, made.description = tuple(classes), description
+        made.classes, made.description = tuple(entries("classes", classes)), description
         return made
 
     def map(self, change: Callable[[Array], Array]) -> Dataset:

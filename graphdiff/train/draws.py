@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from graphdiff.arguments import check_kind, shown
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.philox import philox, signed
 from graphdiff.train.data import Array
@@ -30,7 +31,8 @@ class Draws:
     def __init__(self, seed: int, epoch: int, indices: Array) -> None:
         for name, value in (("seed", seed), ("epoch", epoch)):
             if not isinstance(value, (int, np.integer)) or not 0 <= value < _WORDS:
-                raise ArgumentError(f"{name}={value!r}", fix="give an integer from 0 to 2⁶⁴ − 1")
+                raise ArgumentError(f"{name}={shown(value)}", fix="give an integer from 0 to 2⁶⁴ − 1")
+        check_kind("indices", indices, np.ndarray, "give one integer for each example")
         if indices.ndim != 1:
             raise ShapeError(f"indices of shape {indices.shape}", fix="give one index per example")
         if indices.dtype.kind not in "iu" or (indices < 0).any():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from graphdiff.arguments import kind_of
 from graphdiff.autodiff import Backward
 from graphdiff.errors import ArgumentError, GraphdiffError, ShapeError
 from graphdiff.leaf import as_tensor
@@ -31,7 +32,7 @@ def gradients_of(module: Module, gradients: Backward | Mapping[str, Tensor]) -> 
     else:
         shape = f" of shape {gradients.shape}" if isinstance(gradients, Tensor) else ""
         raise ArgumentError(
-            f"a {type(gradients).__name__}{shape} in place of gradients",
+            f"{kind_of(gradients)}{shape} in place of gradients",
             fix="pass what loss.backward() returned, or a dict of parameter path -> gradient",
         )
     if not found:
@@ -61,7 +62,7 @@ def _of(parameter: Tensor, name: str, gradient: Any) -> Tensor:
 
 
 def _check_names(gradients: Mapping[str, Tensor], parameters: Mapping[str, Tensor]) -> None:
-    unknown = sorted(gradients.keys() - parameters.keys())
+    unknown = sorted(map(str, gradients.keys() - parameters.keys()))
     if unknown:
         raise ArgumentError(
             f"no parameters are called {', '.join(unknown)}", fix=f"there are {', '.join(parameters)}"

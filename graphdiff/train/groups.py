@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from graphdiff.arguments import check_kind, check_numbers
+from graphdiff.arguments import check_kind, check_numbers, shown
 from graphdiff.errors import ArgumentError
 from graphdiff.matching import Match, fitting
 from graphdiff.tensor import Tensor
@@ -36,11 +36,13 @@ class Groups:
         check_kind("groups", options, Mapping, 'give a dict such as {"*.bias": {"weight_decay": 0}}')
         self._groups = []
         for match, given in (*options.items(), ("*", {})):
+            check_kind("groups", given, Mapping, 'give a dict such as {"*.bias": {"weight_decay": 0}}')
             own_lr, decay = given.get("lr", lr), given.get("weight_decay", weight_decay)
             check_numbers(lr=own_lr, weight_decay=decay)
             if given.keys() - set(_OPTIONS) or not own_lr >= 0 or not decay >= 0:
+                of = f"the options {shown(dict(given))} of group {shown(match)} and " if given else ""
                 raise ArgumentError(
-                    f"the options {dict(given)} of group {match!r} and weight_decay={decay} make no sense",
+                    f"{of}weight_decay={decay} make{'' if of else 's'} no sense",
                     fix=f"give {' and '.join(_OPTIONS)}, numbers of at least 0; what is to stay as it is, "
                     "graphdiff.freeze(model, pattern) freezes",
                 )

@@ -115,7 +115,7 @@ class History:
         try:
             epochs = [Epoch(**epoch) for epoch in known["epochs"]]
             return cls(**known | {"epochs": [_revived(epoch) for epoch in epochs]})  # type: ignore[operator]
-        except (TypeError, KeyError) as problem:
+        except (TypeError, KeyError, IndexError, ValueError, AttributeError) as problem:
             raise ArgumentError(
                 f"not the history of a training run: {problem}", fix="give what as_dict() gave"
             ) from None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphdiff.arguments import check_functions, check_integers, check_kind
+from graphdiff.arguments import check_choice, check_flags, check_functions, check_integers, check_kind
 from graphdiff.cell import Cell
 from graphdiff.diagnose import diagnose
 from graphdiff.errors import ArgumentError, NonFiniteError, StateError
@@ -64,8 +64,8 @@ class Settings:
             raise ArgumentError(f"seed={self.seed}", fix="give an integer of at least 0")
         if self.fetch_every is not None and self.fetch_every < 1:
             raise ArgumentError(f"fetch_every={self.fetch_every}", fix="give at least 1")
-        if self.schedule_by not in ("epoch", "step"):
-            raise ArgumentError(f"a schedule by {self.schedule_by!r}", fix='choose "epoch" or "step"')
+        check_choice("schedule_by", self.schedule_by, ("epoch", "step"))
+        check_flags(keep_going=self.keep_going)
 
 
 class Loop:

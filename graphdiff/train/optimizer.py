@@ -83,7 +83,7 @@ class Optimizer(ABC):
                 fix=choice(min(unknown), [*own, *Common.__annotations__]),
             )
         self._made_with = {"lr": lr, **common}
-        self._groups = Groups(lr, common.get("weight_decay", 0.0), common.get("groups") or {})
+        self._groups = Groups(lr, common.get("weight_decay", 0.0), common.get("groups", {}))
         self._clipping = Clipping(common.get("clip_norm"), common.get("clip_value"))
         self._lr = Cell(float(lr), "float64", name="/lr")
         self._steps = Cell(0, "int64", name="/steps")
@@ -268,8 +268,9 @@ class Optimizer(ABC):
         Raises:
             StateError: a key that is not ``path/name``, or a value that is no array of numbers.
         """
+        check_kind("state", state, Mapping, "load what state_dict() gave")
         for key, value in state.items():
-            path, slash, kind = key.rpartition("/")
+            path, slash, kind = str(key).rpartition("/")
             if not slash or (path == _SHARED and kind not in self.state[_SHARED]):
                 raise StateError(f"{key!r} is no optimizer state", fix="load what state_dict() gave")
             if np.asarray(value).dtype.kind not in "biufV":  # V: bfloat16

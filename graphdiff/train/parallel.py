@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from graphdiff import context, ops
+from graphdiff.arguments import check_flags, check_kind
 from graphdiff.backend import Backend
 from graphdiff.cell import Cell
 from graphdiff.errors import ArgumentError
@@ -129,6 +130,8 @@ def synchronise(model: Module, *, synchronised: bool = True) -> Module:
     Raises:
         ArgumentError: there are no such layers.
     """
+    check_kind("model", model, Module, "give the model")
+    check_flags(synchronised=synchronised)
     found: list[Any] = [m for _, m in model.named_modules() if hasattr(m, "synchronised")]
     if not found:
         raise ArgumentError(

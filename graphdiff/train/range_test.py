@@ -9,16 +9,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from graphdiff.arguments import check_functions, check_integers, check_kind, check_numbers
 from graphdiff.cell import Cell
 from graphdiff.compile import compile
 from graphdiff.errors import ArgumentError
 from graphdiff.leaf import tensor
 from graphdiff.module import Module
 from graphdiff.tensor import Tensor
-from graphdiff.train.data import Arrays, batches
+from graphdiff.train.data import Arrays, as_pair, batches
 from graphdiff.train.optimizer import Optimizer
+from graphdiff.train.splits import check_seed
 
 _KEEP = 0.9  # of the running mean that smooths the losses
+_MOST_STEPS = 1_000_000
 _DIVERGED = 4.0  # times the best smoothed loss: enough was seen
 
 
@@ -63,7 +66,14 @@ def range_test(
         ArgumentError: no such rates or steps, data that make no batches, or a loss that is not finite at
             the lowest rates.
     """
-    if not 0 < lowest < highest or steps < 3:
+    check_kind("model", model, Module, "give the model")
+    check_kind("optimizer", optimizer, Optimizer, "make one: gd.optimizers.SGD(lr=0.1)")
+    check_functions(loss=loss)
+    check_numbers(lowest=lowest, highest=highest)
+    check_integers(steps=steps, batch_size=batch_size)
+    check_seed(seed)
+    data = Arrays(*as_pair(data))
+    if not 0 < lowest < highest < math.inf or not 3 <= steps <= _MOST_STEPS:
         raise ArgumentError(
             f"no {steps} rates from {lowest} to {highest}", fix="give 0 < lowest < highest, at least 3 steps"
         )

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from graphdiff import context, ops
-from graphdiff.arguments import check_integers, check_numbers
+from graphdiff.arguments import check_integers, check_kind, check_numbers, shown
 from graphdiff.autodiff import Backward
 from graphdiff.cell import Cell
 from graphdiff.errors import ArgumentError, StateError
+from graphdiff.leaf import as_tensor
 from graphdiff.module import Module
 from graphdiff.tensor import Tensor
 from graphdiff.train.gradients import gradients_of
@@ -69,9 +70,10 @@ class LossScaler:
         Raises:
             StateError: other names. ShapeError: what is no single number.
         """
+        check_kind("state", state, Mapping, "load what state_dict() gave")
         if state.keys() != self._cells.keys():
             raise StateError(
-                f"a loss scaler has {', '.join(self._cells)}, the state {', '.join(state) or 'nothing'}",
+                f"a loss scaler has {', '.join(self._cells)}, the state has {shown([*state])}",
                 fix="load what state_dict() gave",
             )
         for name, cell in self._cells.items():
@@ -83,6 +85,7 @@ class LossScaler:
 
     def scaled(self, loss: Tensor) -> Tensor:
         """The loss to run backward from."""
+        loss = as_tensor(loss)
         return loss * ops.cast(self._scale, loss.dtype)
 
     def step(

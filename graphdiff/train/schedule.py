@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+from graphdiff.arguments import check_flags, shown
 from graphdiff.errors import ArgumentError, StateError
 from graphdiff.train.identity import described
 
@@ -90,8 +91,9 @@ def check_schedule(schedule: Schedule, sound: bool) -> None:
     Raises:
         ArgumentError: they are not sound.
     """
+    check_flags(sound=sound)
     if not sound:
         raise ArgumentError(
-            f"{schedule!r} is no schedule",
+            f"{shown(schedule)} is no schedule",
             fix="give rates and factors above 0, and counts of at least 1",
         )

@@ -9,10 +9,11 @@ from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from graphdiff import random
+from graphdiff.arguments import check_choice, check_functions, check_integers, check_kind, entries
 from graphdiff.errors import ArgumentError
-from graphdiff.train.data import Array, Arrays, Split
+from graphdiff.train.data import Array, Arrays, Split, as_pair
 from graphdiff.train.history import History, Metrics, cost
-from graphdiff.train.splits import are_classes, k_folds
+from graphdiff.train.splits import are_classes, check_seed, k_folds
 from graphdiff.train.trainer import Trainer
 
 
@@ -29,11 +30,21 @@ class Scores:
     folds: Sequence[Metrics]
 
     def mean(self, metric: str = "accuracy") -> float:
-        return fmean(fold[metric] for fold in self.folds)
+        """The mean over the folds.
+
+        Raises:
+            ArgumentError: no metric of that name.
+        """
+        return fmean(self._each(metric))
 
     def deviation(self, metric: str = "accuracy") -> float:
         """The standard deviation between folds; 0 for a single one."""
-        return stdev(fold[metric] for fold in self.folds) if len(self.folds) > 1 else 0.0
+        return stdev(self._each(metric)) if len(self.folds) > 1 else 0.0
+
+    def _each(self, metric: str) -> list[float]:
+        for fold in self.folds:
+            check_choice("metric", metric, fold)
+        return [fold[metric] for fold in self.folds]
 
 
 def cross_validate(
@@ -55,15 +66,27 @@ def cross_validate(
     Raises:
         ArgumentError: fewer than two folds, or more than a class has examples.
     """
+    check_functions(make=make)
+    if options is not None:
+        check_kind("options", options, Mapping, "give a dict of what make takes")
+    if prepare is not None:
+        check_functions(prepare=prepare)
     folds = []
+    data = Arrays(*as_pair(data))
     for split in k_folds(data, k, seed=seed, stratify=are_classes(data[1])):
         if prepare is not None:
             split = _changed(split, prepare(split.train.inputs))
         random.seed(seed)
-        trainer = make(**(options or {}))
+        trainer = _made(make, **(options or {}))
         trainer.fit(split.train, seed=seed, **{"progress": False, **fit})
         folds.append(trainer.evaluate(split.test))
     return Scores(options or {}, folds)
+
+
+def _made(make: Callable[..., Trainer], **options: Any) -> Trainer:
+    trainer = make(**options)
+    check_kind("make(…)", trainer, Trainer, "let make return a graphdiff.Trainer")
+    return trainer
 
 
 def _changed(split: Split, change: Callable[[Array], Array]) -> Split:
@@ -91,17 +114,29 @@ def search(
     Raises:
         ArgumentError: no candidates.
     """
-    found = [cross_validate(make, data, k=k, seed=seed, options=c, **fit) for c in candidates]
+    sets = entries("candidates", candidates)
+    found = [cross_validate(make, data, k=k, seed=seed, options=c, **fit) for c in sets]
     if not found:
         raise ArgumentError("no candidates to choose from", fix="give at least one set of hyperparameters")
     return sorted(found, key=lambda s: (not math.isfinite(s.mean("loss")), cost(metric, s.mean(metric))))
 
 
 def grid_options(**values: Sequence[Any]) -> list[dict[str, Any]]:
-    """Every combination of the values of each hyperparameter."""
+    """Every combination of the values of each hyperparameter.
+
+    Raises:
+        ArgumentError: values that are no list of at least one.
+    """
     from sklearn.model_selection import ParameterGrid
 
-    return list(ParameterGrid(values))
+    try:
+        return list(ParameterGrid(values))
+    except (TypeError, ValueError, RuntimeError) as problem:
+        raise _no_values(problem) from None
+
+
+def _no_values(problem: Exception) -> ArgumentError:
+    return ArgumentError(str(problem), fix="give each hyperparameter a list of values: lr=[0.1, 0.01]")
 
 
 def random_options(count: int, *, seed: int = 0, **values: Any) -> list[dict[str, Any]]:
@@ -110,10 +145,20 @@ def random_options(count: int, *, seed: int = 0, **values: Any) -> list[dict[str
     Args:
         values: for each hyperparameter a sequence, or a distribution of ``scipy.stats`` such as
             ``loguniform(1e-4, 1)``.
+
+    Raises:
+        ArgumentError: values that are neither, or no such count or seed.
     """
     from sklearn.model_selection import ParameterSampler
 
-    return list(ParameterSampler(values, count, random_state=seed))
+    check_integers(count=count)
+    check_seed(seed)
+    if count < 0:
+        raise ArgumentError(f"count={count}", fix="give at least 0")
+    try:
+        return list(ParameterSampler(values, count, random_state=seed))
+    except (TypeError, ValueError, RuntimeError) as problem:
+        raise _no_values(problem) from None
 
 
 class Restarts(NamedTuple):
@@ -144,6 +189,8 @@ def random_restarts(
     Raises:
         ArgumentError: fewer than one restart.
     """
+    check_functions(make=make)
+    check_integers(restarts=restarts, seed=seed)
     if restarts < 1:
         raise ArgumentError(f"{restarts} restarts train nothing", fix="give at least 1")
     best: Trainer | None = None
@@ -152,7 +199,7 @@ def random_restarts(
     losses: list[float] = []
     for k in range(restarts):
         random.seed(seed + k)
-        trainer = make()
+        trainer = _made(make)
         histories.append(trainer.fit(train, seed=seed + k, **{"progress": False, **fit}))
         losses.append(trainer.evaluate(train, transform=fit.get("transform")).loss)
         if best is None or cost("loss", losses[k]) < cost("loss", losses[kept]):

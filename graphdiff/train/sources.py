@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from graphdiff import source as user
+from graphdiff.arguments import check_flags, check_functions, check_integers, check_kind
 from graphdiff.errors import ArgumentError, DataError, GraphdiffError
 from graphdiff.processes import ALONE, Processes
 from graphdiff.train.data import Array, Arrays, batches, paired
@@ -97,6 +98,12 @@ def shares(
 
     All processes must see the same batches: a loader that shuffles needs the same seed in each.
     """
+    check_flags(shuffle=shuffle, drop_last=drop_last)
+    check_integers(size=size, seed=seed, epoch=epoch)
+    if seed < 0 or epoch < 0:
+        raise ArgumentError(f"seed={seed}, epoch={epoch}", fix="give integers of at least 0")
+    if transform is not None:
+        check_functions(transform=transform)
     if is_pair(source):
         made = _cut(source, size, np.random.default_rng((seed, epoch)) if shuffle else None)
     else:
@@ -224,6 +231,8 @@ def prefetch(items: Iterable[T], depth: int = 2) -> Iterator[T]:
     Raises:
         ArgumentError: a depth below 1.
     """
+    check_integers(depth=depth)
+    check_kind("items", items, Iterable, "give a list or a generator")
     if depth < 1:
         raise ArgumentError(f"depth={depth} makes nothing ahead", fix="give at least 1")
     return _prefetched(items, depth)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.arguments import check_integers
+from graphdiff.arguments import check_flags, check_integers, check_numbers, shown
 from graphdiff.errors import ArgumentError
-from graphdiff.train.data import Array, Arrays, Split, paired
+from graphdiff.train.data import Array, Arrays, Split, as_pair, paired
 
 
 def hold_out(data: Arrays, test_fraction: float = 0.25, *, seed: int = 0, stratify: bool = True) -> Split:
@@ -26,7 +26,10 @@ def hold_out(data: Arrays, test_fraction: float = 0.25, *, seed: int = 0, strati
     """
     from sklearn.model_selection import train_test_split
 
-    inputs, labels = paired(*data)
+    check_flags(stratify=stratify)
+    check_numbers(test_fraction=test_fraction)
+    check_seed(seed)
+    inputs, labels = paired(*as_pair(data))
     classes = _classes(labels) if stratify else None
     try:
         kept, held = train_test_split(
@@ -51,7 +54,9 @@ def k_folds(data: Arrays, k: int = 5, *, seed: int = 0, stratify: bool = True) -
     from sklearn.model_selection import KFold, StratifiedKFold
 
     check_integers(k=k)
-    inputs, labels = paired(*data)
+    check_flags(stratify=stratify)
+    check_seed(seed)
+    inputs, labels = paired(*as_pair(data))
     fewest = min(np.unique(_classes(labels), return_counts=True)[1], default=0) if stratify else len(labels)
     if not 2 <= k <= fewest:
         rarest = "the rarest class" if stratify else "the data"
@@ -59,6 +64,16 @@ def k_folds(data: Arrays, k: int = 5, *, seed: int = 0, stratify: bool = True) -
     folds = (StratifiedKFold if stratify else KFold)(k, shuffle=True, random_state=seed)
     for kept, held in folds.split(np.empty(len(labels)), labels):
         yield Split(Arrays(inputs[kept], labels[kept]), Arrays(inputs[held], labels[held]))
+
+
+def check_seed(seed: Any) -> None:
+    """
+    Raises:
+        ArgumentError: one that scikit-learn does not take.
+    """
+    check_integers(seed=seed)
+    if not 0 <= seed < 1 << 32:
+        raise ArgumentError(f"seed={shown(seed)}", fix="give an integer from 0 to 2³² − 1")
 
 
 def are_classes(labels: Any) -> bool:

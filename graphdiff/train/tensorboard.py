@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphdiff.arguments import path_of
 from graphdiff.errors import ArgumentError
 from graphdiff.train.callbacks import Callback
 from graphdiff.train.history import Epoch
@@ -31,7 +32,8 @@ class TensorBoard(Callback):
             raise ArgumentError(
                 "tensorboardX is not installed", fix='pip install "graphdiff[tensorboard]"'
             ) from None
-        self._open: Any = lambda: SummaryWriter(str(folder))
+        where = str(path_of(folder))
+        self._open: Any = lambda: SummaryWriter(where)
         self._writer: Any = None
 
     def start(self, trainer: Trainer) -> None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphdiff import context, ops
-from graphdiff.arguments import check_functions, check_kind
+from graphdiff.arguments import check_flags, check_functions, check_kind
 from graphdiff.backend import Backend, current_backend
 from graphdiff.compile import compile
 from graphdiff.errors import ArgumentError, ShapeError
-from graphdiff.leaf import tensor
+from graphdiff.leaf import as_tensor, tensor
 from graphdiff.module import Module, Parameter
 from graphdiff.processes import Processes, apart, launched
 from graphdiff.tensor import Tensor
@@ -39,6 +39,7 @@ def accuracy(scores: Tensor, labels: Tensor) -> Tensor:
     Raises:
         ShapeError: other shapes than (…, classes) and (…).
     """
+    scores, labels = as_tensor(scores), as_tensor(labels)
     if scores.shape[:-1] != labels.shape or not scores.ndim:
         raise ShapeError(
             f"accuracy: scores of shape {scores.shape} do not fit labels of shape {labels.shape}",
@@ -83,6 +84,8 @@ class Trainer:
     ) -> None:
         check_kind("model", model, Module, "give an instance of a graphdiff.Module")
         check_kind("optimizer", optimizer, Optimizer, "make one: gd.optimizers.SGD(lr=0.1)")
+        if metrics is not None:
+            check_kind("metrics", metrics, Mapping, "give a dict of name -> function, {} for none")
         check_functions(
             loss=loss, **{f"metrics[{name!r}]": metric for name, metric in (metrics or {}).items()}
         )
@@ -163,10 +166,12 @@ class Trainer:
             fetch_every=fetch_every,
             keep_going=keep_going,
         )
+        check_flags(resume=resume, progress=progress)
         return Loop(self, train, validation, settings).run(resume=resume, progress=progress)
 
     def stop(self, why: str) -> None:
         """Make the present epoch the last; for callbacks."""
+        check_kind("why", why, str, "give the reason, as text")
         self._stopped = why
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphdiff.arguments import check_flags, check_integers, check_kind
 from graphdiff.errors import ArgumentError
 from graphdiff.matching import Match, matched
 from graphdiff.module import Module
@@ -26,6 +27,8 @@ def replace_head(model: Module, num_classes: int) -> Module:
     Raises:
         ArgumentError: a model without a linear layer at the end, or fewer than one class.
     """
+    check_kind("model", model, Module, "give the model")
+    check_integers(num_classes=num_classes)
     found = heads(model)
     if not found or num_classes < 1:
         raise ArgumentError(
@@ -55,6 +58,8 @@ def freeze(model: Module, match: Match = "*", *, frozen: bool = True) -> list[st
     Raises:
         ArgumentError: none is.
     """
+    check_kind("model", model, Module, "give the model")
+    check_flags(frozen=frozen)
     found = list(matched(model, match))
     for _, parameter in found:
         parameter.frozen = frozen

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from graphdiff.errors import ShapeError
+from graphdiff.arguments import shown
+from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.train.data import Array
 from graphdiff.train.draws import Draws
 
@@ -32,8 +33,15 @@ class Transform(ABC):
         Raises:
             ShapeError, ArgumentError: indices that are none, or of another number.
         """
-        inputs = np.asarray(inputs)
-        where = np.arange(len(inputs)) if indices is None else np.asarray(indices)
+        try:
+            inputs, where = np.asarray(inputs), None if indices is None else np.asarray(indices)
+        except (ValueError, TypeError, RuntimeError) as problem:
+            raise ArgumentError(f"no array of inputs: {problem}", fix="give an array (n, …)") from None
+        if not inputs.ndim:
+            raise ShapeError(
+                f"{type(self).__name__}: {shown(inputs)} is no batch", fix="give an array (n, …)"
+            )
+        where = np.arange(len(inputs)) if where is None else where
         if where.shape != inputs.shape[:1]:
             raise ShapeError(
                 f"{type(self).__name__}: {where.size} indices for {len(inputs)} inputs",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from graphdiff.train import Arrays, Dataset, hold_out
+from graphdiff.train import Dataset, hold_out
+from graphdiff.train.data import paired
 
 
 def arrays(inputs: Any, labels: Any, *, test_fraction: float = 0.25, seed: int = 0) -> Dataset:
@@ -18,6 +17,6 @@ def arrays(inputs: Any, labels: Any, *, test_fraction: float = 0.25, seed: int =
         ShapeError: inputs and labels of unequal number.
         ArgumentError: a fraction that leaves one part without examples or a class.
     """
-    data = Arrays(np.asarray(inputs), np.asarray(labels))
+    data = paired(inputs, labels)
     classes = data.labels.ndim == 1 and data.labels.dtype.kind in "iub"
     return Dataset(*hold_out(data, test_fraction, seed=seed, stratify=classes))

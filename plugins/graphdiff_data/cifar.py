@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeGuard
 
 import numpy as np
 
-from graphdiff.errors import ArgumentError
+from graphdiff.arguments import check_choice
 from graphdiff.train import Arrays, Dataset
 from graphdiff.train.data import Array
 from graphdiff_data.files import find, read_whole, refused
@@ -77,8 +77,7 @@ def cifar100(folder: str | Path, *, labels: Literal["fine", "coarse"] = "fine") 
         "fine": _Label("fine_labels", 1, 2, 100, 50_000),
         "coarse": _Label("coarse_labels", 0, 2, 20, 50_000),
     }
-    if labels not in forms:
-        raise ArgumentError(f"labels={labels!r} is unknown", fix="use 'fine' or 'coarse'")
+    check_choice("labels", labels, forms)
     places = ("", "cifar-100-python", "cifar-100-binary")
     paths = _find(folder, "CIFAR-100", ["train", "test"], places)
     train, test = (_joined([_read(path, forms[labels])]) for path in paths)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 import graphdiff as gd
+from graphdiff.arguments import check_flags
 from graphdiff.train import Arrays, Dataset, hold_out
 
 
@@ -27,6 +28,7 @@ def digits(*, images: bool = False, test_fraction: float = 0.25, seed: int = 0) 
     """
     from sklearn.datasets import load_digits
 
+    check_flags(images=images)
     pixels, labels = load_digits(return_X_y=True)
     split = hold_out(Arrays(pixels, labels.astype(np.int64)), test_fraction, seed=seed)
     made = Dataset(*split, list("0123456789"), "Handwritten digits, 8×8 pixels (Alpaydin and Kaynak 1998)")

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from graphdiff.arguments import is_dir, is_file, path_of
 from graphdiff.errors import DataError
 
 _CHUNK = 1 << 20
@@ -26,23 +27,24 @@ def find(folder: str | Path, what: str, names: list[str], within: Iterable[str] 
     Raises:
         DataError: no such folder, or files missing; says which are expected.
     """
+    root = path_of(folder)
     best: list[Path] = []
-    for place in (Path(folder) / inner for inner in within):
+    for place in (root / inner for inner in within):
         found = [_first(place, name) for name in names]
         have = [path for path in found if path]
         if len(have) == len(names):
             return have
         best = max(best, have, key=len)
-    state = "no such folder" if not Path(folder).is_dir() else f"{len(best)} of {len(names)} files of {what}"
+    state = "no such folder" if not is_dir(root) else f"{len(best)} of {len(names)} files of {what}"
     missing = [name for name in names if not any(path.name in name.split("|") for path in best)]
     raise DataError(
-        f"{folder}: {state}; missing: {', '.join(name.replace('|', ' or ') for name in missing)}",
+        f"{root}: {state}; missing: {', '.join(name.replace('|', ' or ') for name in missing)}",
         fix=f"put the published files of {what} there; graphdiff downloads nothing",
     )
 
 
 def _first(place: Path, name: str) -> Path | None:
-    return next((place / option for option in name.split("|") if (place / option).exists()), None)
+    return next((place / option for option in name.split("|") if is_file(place / option)), None)
 
 
 def size_of(path: Path) -> int:

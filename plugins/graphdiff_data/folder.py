@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphdiff.arguments import check_integers
+from graphdiff.arguments import check_flags, check_integers, is_dir, path_of
 from graphdiff.errors import ArgumentError, DataError
 from graphdiff.train import Arrays, Dataset, hold_out
 from graphdiff.train.data import Array
@@ -55,7 +55,8 @@ def image_folder(
     check_integers(size=size)
     if size < 1:
         raise ArgumentError(f"size={size}", fix="give pixels, at least 1")
-    root = Path(folder)
+    check_flags(grey=grey)
+    root = path_of(folder)
     if [path.name for path in _entries(root)] == ["test", "train"]:
         classes, train = _read(root / "train", size, grey)
         others, test = _read(root / "test", size, grey)
@@ -70,7 +71,7 @@ def image_folder(
 
 
 def _entries(folder: Path) -> list[Path]:
-    if not folder.is_dir():
+    if not is_dir(folder):
         raise DataError(f"{folder}: no such folder", fix="give a folder that has a subfolder for each class")
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 

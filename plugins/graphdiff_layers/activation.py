@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
+from graphdiff.arguments import check_integers, check_numbers
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.ops.common import located
 
@@ -36,6 +37,7 @@ class LeakyReLU(gd.Module):
     """x where it is positive, else slope · x (Maas et al. 2013), elementwise."""
 
     def __init__(self, slope: float = 0.01) -> None:
+        check_numbers(slope=slope)
         self.slope = slope
 
     def forward(self, x: Any) -> gd.Tensor:
@@ -62,7 +64,9 @@ class PReLU(gd.Module):
     """
 
     def __init__(self, channels: int = 1, initial: float = 0.25, *, dtype: Any = "float32") -> None:
-        self.weight = gd.Parameter(np.full(channels, initial), dtype)
+        check_integers(channels=channels)
+        check_numbers(initial=initial)
+        self.weight = gd.Parameter(np.full(gd.TensorSpec((channels,), dtype).shape, float(initial)), dtype)
 
     def forward(self, x: Any) -> gd.Tensor:
         given, channels = gd.as_tensor(x), self.weight.size
@@ -88,6 +92,7 @@ class ELU(gd.Module):
     """x where it is positive, else α(eˣ − 1) (Clevert et al. 2015), elementwise."""
 
     def __init__(self, alpha: float = 1.0) -> None:
+        check_numbers(alpha=alpha)
         self.alpha = alpha
 
     def forward(self, x: Any) -> gd.Tensor:
@@ -122,6 +127,7 @@ class Softplus(gd.Module):
     """ln(1 + e^(βx)) / β, elementwise: ReLU made smooth."""
 
     def __init__(self, beta: float = 1.0) -> None:
+        check_numbers(beta=beta)
         self.beta = beta
 
     def forward(self, x: Any) -> gd.Tensor:
@@ -152,6 +158,7 @@ class Maxout(gd.Module):
     """
 
     def __init__(self, pieces: int) -> None:
+        check_integers(pieces=pieces)
         if pieces < 1:
             raise ArgumentError(f"Maxout of {pieces} pieces chooses nothing", fix="give at least 1")
         self.pieces = pieces

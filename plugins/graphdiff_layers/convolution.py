@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import graphdiff as gd
-from graphdiff.arguments import check_integers
+from graphdiff.arguments import check_flags, check_integers
 from graphdiff.errors import ArgumentError
 from graphdiff.random import generator
 
@@ -42,6 +42,7 @@ class _Filters(gd.Module):
         window = tuple(kernel_size) if isinstance(kernel_size, (tuple, list)) else (kernel_size,) * self.rank
         groups = options["groups"]
         check_integers(in_channels=in_channels, out_channels=out_channels, groups=groups)
+        check_flags(bias=bias)
         for size in window:
             check_integers(kernel_size=size)
         if len(window) != self.rank or min(*sizes, groups, *window) < 1 or any(n % groups for n in sizes):
@@ -53,7 +54,7 @@ class _Filters(gd.Module):
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.options = options
-        shape = (sizes[0], sizes[1] // groups, *window)
+        shape = gd.TensorSpec((sizes[0], sizes[1] // groups, *window), dtype).shape
         rng, bound = generator(seed), 1 / math.sqrt(math.prod(shape[1:]))
         self.weight = gd.Parameter(rng.uniform(-bound, bound, shape), dtype)
         self.bias = gd.Parameter(rng.uniform(-bound, bound, out_channels), dtype) if bias else None

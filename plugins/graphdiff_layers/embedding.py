@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
+from graphdiff.arguments import check_integers
 from graphdiff.errors import ArgumentError
 from graphdiff.random import generator
 
@@ -40,6 +41,8 @@ class Embedding(gd.Module):
         dtype: Any = "float32",
         seed: int | None = None,
     ) -> None:
+        check_integers(count=count, features=features, padding=0 if padding is None else padding)
+        gd.TensorSpec((max(count, 0), max(features, 0)), dtype)
         if min(count, features) < 1 or not -count <= (padding or 0) < count:
             raise ArgumentError(
                 f"Embedding({count}, {features}, padding={padding}) makes no sense",

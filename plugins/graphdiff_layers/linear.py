@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import graphdiff as gd
-from graphdiff.arguments import check_integers
+from graphdiff.arguments import check_flags, check_integers
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.ops.common import located
 from graphdiff.random import generator
@@ -31,7 +31,8 @@ class Linear(gd.Module):
 
     Raises:
         ArgumentError: sizes below 1.
-        ShapeError: on the call, an input whose last axis is not in_features.
+        ShapeError: more weights than an array can have; on the call, an input whose last axis is not
+            in_features.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class Linear(gd.Module):
         seed: int | None = None,
     ) -> None:
         check_integers(in_features=in_features, out_features=out_features)
+        check_flags(bias=bias)
         if in_features < 1 or out_features < 1:
             raise ArgumentError(
                 f"Linear({in_features}, {out_features}) has no weights", fix="give sizes of at least 1"
             )
+        gd.TensorSpec((out_features, in_features), dtype)
         self.in_features = in_features
         self.out_features = out_features
         rng, bound = generator(seed), 1 / math.sqrt(in_features)

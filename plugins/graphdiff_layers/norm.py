@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
-from graphdiff.arguments import check_integers
+from graphdiff.arguments import check_integers, check_numbers
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.ops.common import located
 
@@ -116,10 +116,12 @@ class BatchNorm2d(gd.Module):
         self, channels: int, eps: float = 1e-5, momentum: float = 0.1, *, dtype: Any = "float32"
     ) -> None:
         check_integers(channels=channels)
+        check_numbers(eps=eps, momentum=momentum)
         if channels < 1:
             raise ArgumentError(f"{type(self).__name__}({channels}) has no channels", fix="give at least 1")
-        self.eps = eps
-        self.momentum = momentum
+        gd.TensorSpec((channels,), dtype)
+        self.eps = float(eps)
+        self.momentum = float(momentum)
         self.synchronised = False
         self.weight = gd.Parameter(np.ones(channels), dtype)
         self.bias = gd.Parameter(np.zeros(channels), dtype)

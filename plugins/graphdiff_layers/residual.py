@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import graphdiff as gd
+from graphdiff.arguments import check_functions
 
 
 class Residual(gd.Module):
@@ -26,6 +27,10 @@ class Residual(gd.Module):
         shortcut: Callable[..., Any] | None = None,
         activation: Callable[..., Any] | None = gd.relu,
     ) -> None:
+        check_functions(body=body)
+        for name, part in (("shortcut", shortcut), ("activation", activation)):
+            if part is not None:
+                check_functions(**{name: part})
         self.body = body
         self.shortcut = shortcut
         self.activation = activation

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self, overload
 
 import graphdiff as gd
+from graphdiff.arguments import shown
 from graphdiff.errors import ArgumentError
 
 
@@ -18,7 +19,7 @@ class _Layers(gd.Module):
         for name, layer in zip(self._order, (*layers, *named.values()), strict=True):
             if not callable(layer):
                 raise ArgumentError(
-                    f"layer {name} of {kind} is {layer!r}, which cannot be called", fix="give a module"
+                    f"layer {name} of {kind} is {shown(layer)}, which cannot be called", fix="give a module"
                 )
             if name.startswith("_") or hasattr(type(self), name):
                 raise ArgumentError(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
+from graphdiff.arguments import check_flags, check_integers, check_numbers, entries
 from graphdiff.errors import ArgumentError, GraphdiffError, ShapeError
 from graphdiff.ops.common import located
 from graphdiff.ops.windows import channel_sum
@@ -67,8 +68,12 @@ class LayerNorm(gd.Module):
     def __init__(
         self, shape: int | tuple[int, ...], eps: float = 1e-5, affine: bool = True, *, dtype: Any = "float32"
     ) -> None:
-        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        self.eps = eps
+        check_numbers(eps=eps)
+        check_flags(affine=affine)
+        self.shape = gd.TensorSpec(
+            (shape,) if isinstance(shape, int) else entries("shape", shape), dtype
+        ).shape
+        self.eps = float(eps)
         self.weight = gd.Parameter(np.ones(self.shape), dtype) if affine else None
         self.bias = gd.Parameter(np.zeros(self.shape), dtype) if affine else None
 
@@ -106,13 +111,17 @@ class GroupNorm(gd.Module):
     def __init__(
         self, groups: int, channels: int, eps: float = 1e-5, affine: bool = True, *, dtype: Any = "float32"
     ) -> None:
-        if groups < 1 or channels % groups:
+        check_integers(groups=groups, channels=channels)
+        check_numbers(eps=eps)
+        check_flags(affine=affine)
+        if groups < 1 or channels < 1 or channels % groups:
             raise ArgumentError(
                 f"GroupNorm({groups}, {channels}) has no groups", fix="give groups that divide the channels"
             )
         self.groups = groups
         self.channels = channels
-        self.eps = eps
+        self.eps = float(eps)
+        gd.TensorSpec((channels,), dtype)
         self.weight = gd.Parameter(np.ones(channels), dtype) if affine else None
         self.bias = gd.Parameter(np.zeros(channels), dtype) if affine else None
 
@@ -173,6 +182,8 @@ class LocalResponseNorm(gd.Module):
     """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        check_integers(size=size)
+        check_numbers(alpha=alpha, beta=beta, k=k)
         if size < 1:
             raise ArgumentError(f"LocalResponseNorm({size}) sums nothing", fix="give a size of at least 1")
         self.options = {"size": size, "alpha": float(alpha), "beta": float(beta), "k": float(k)}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import reduce
 
 import graphdiff as gd
-from graphdiff.arguments import check_numbers
+from graphdiff.arguments import check_numbers, entries
 from graphdiff.errors import ArgumentError
 from graphdiff.matching import Match, matched
 
@@ -49,6 +49,7 @@ def elastic_net(
     Raises:
         ArgumentError: as for l2, or a ratio outside 0 … 1.
     """
+    check_numbers(ratio=ratio)
     if not 0 <= ratio <= 1:
         raise ArgumentError(f"ratio={ratio} mixes nothing", fix="give a number from 0 to 1")
 
@@ -75,7 +76,7 @@ def _penalty(
         )
     check_numbers(strength=strength)
     tensors = _chosen(name, parameters, match)
-    if not tensors or strength < 0:
+    if not tensors or not strength >= 0:
         raise ArgumentError(
             f"{name} of {len(tensors)} parameters with strength {strength}",
             fix="give at least one parameter and a strength of at least 0",
@@ -89,4 +90,4 @@ def _chosen(name: str, parameters: Parameters, match: Match | None) -> list[gd.T
         return list(parameters.parameters()) if match is None else [p for _, p in matched(parameters, match)]
     if match is not None:
         raise ArgumentError(f"{name} cannot match names: tensors have no paths", fix="give the module")
-    return list(parameters)
+    return [gd.as_tensor(w) for w in entries("parameters", parameters)]

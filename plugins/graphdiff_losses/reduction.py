@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import graphdiff as gd
-from graphdiff.errors import ArgumentError, ShapeError
-from graphdiff.ops.common import located
+from graphdiff.arguments import check_choice
+from graphdiff.errors import ShapeError
+from graphdiff.ops.common import located, locating
 from graphdiff.ops.precision import for_loss
 from graphdiff.ops.reduction import as_floating
 
@@ -19,9 +20,8 @@ def check_reduction(operation: str, reduction: str) -> None:
     Raises:
         ArgumentError: an unknown reduction.
     """
-    if reduction not in REDUCTIONS:
-        error = ArgumentError(f"unknown reduction {reduction!r}", fix=f"use one of {', '.join(REDUCTIONS)}")
-        raise located(error, operation)
+    with locating(operation):
+        check_choice("reduction", reduction, REDUCTIONS)
 
 
 def reduced(losses: gd.Tensor, reduction: str) -> gd.Tensor:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import graphdiff as gd
+from graphdiff.arguments import check_numbers
 from graphdiff.errors import ArgumentError
-from graphdiff.ops.common import located
+from graphdiff.ops.common import located, locating
 from graphdiff_losses.reduction import alike, check_reduction, reduced
 
 
@@ -55,6 +56,8 @@ def huber(predictions: Any, targets: Any, *, delta: float = 1.0, reduction: str 
     Raises:
         ShapeError, ArgumentError: as there; a delta of 0 or less.
     """
+    with locating("huber"):
+        check_numbers(delta=delta)
     if not delta > 0:
         raise located(ArgumentError(f"delta={delta} bounds nothing", fix="give delta > 0"), "huber")
     return _of_difference("huber", lambda d: huber_of(d, delta=float(delta)), predictions, targets, reduction)

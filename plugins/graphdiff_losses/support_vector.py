@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import graphdiff as gd
+from graphdiff.arguments import check_flags, check_numbers
+from graphdiff.ops.common import locating
 from graphdiff.ops.precision import for_loss
 from graphdiff_losses.labels import check_labels, one_hot
 from graphdiff_losses.reduction import check_reduction, reduced
@@ -61,4 +63,7 @@ def hinge(
     check_reduction("hinge", reduction)
     scores, labels = for_loss(gd.as_tensor(scores)), gd.as_tensor(labels)
     check_labels("hinge", scores, labels)
+    with locating("hinge", scores, labels):
+        check_numbers(margin=margin)
+        check_flags(squared=squared)
     return reduced(hinges(scores, labels, margin=float(margin), squared=bool(squared)), reduction)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 import graphdiff as gd
+from graphdiff.arguments import check_integers
+from graphdiff.errors import ArgumentError
 from graphdiff.random import generator
 
 
@@ -17,6 +19,9 @@ def lenet5(num_classes: int = 10, in_channels: int = 1, image_size: int = 28) ->
 
     Shapes: (N, in_channels, image_size, image_size) -> (N, num_classes).
     """
+    check_integers(image_size=image_size)
+    if image_size < 14:
+        raise ArgumentError(f"image_size={image_size} leaves nothing to classify", fix="give at least 14")
     side = ((image_size - 4 + 4) // 2 - 4) // 2  # the first convolution is padded by 2
     layers = gd.layers
     features = layers.Sequential(
@@ -38,6 +43,8 @@ def lenet5(num_classes: int = 10, in_channels: int = 1, image_size: int = 28) ->
     model: gd.Module = layers.Sequential(features=features, classifier=classifier)
     return model
 
+
+_MOST_CLASSES = 1_000_000
 
 # Which maps of S2 each map of C3 sees (table I).
 _SEEN = (
@@ -96,6 +103,11 @@ class LeNet1998(gd.Module):
         self.f6.weight.assign(_drawn((84, 120), 120))
         self.f6.bias.assign(_drawn((84,), 120))
         # The paper's codes are drawings of the digits, and as good as any at random, it says.
+        check_integers(num_classes=num_classes)
+        if not 1 <= num_classes <= _MOST_CLASSES:
+            raise ArgumentError(
+                f"num_classes={num_classes}", fix=f"give a number from 1 to {_MOST_CLASSES:,}"
+            )
         self.codes = gd.Cell(generator(0).choice([-1.0, 1.0], (num_classes, 84)), "float32")
 
     def forward(self, x: Any) -> gd.Tensor:

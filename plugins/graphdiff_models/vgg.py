@@ -7,6 +7,8 @@ import math
 from itertools import pairwise
 
 import graphdiff as gd
+from graphdiff.arguments import check_kind
+from graphdiff.errors import ArgumentError
 from graphdiff.random import generator
 
 # 3×3 convolutions in the five stages.
@@ -101,6 +103,9 @@ def small_vgg(
 
     Shapes: (N, in_channels, H, W) -> (N, num_classes), H and W multiples of 2 to the number of widths.
     """
+    check_kind("widths", widths, (tuple, list), "give the number of filters of each stage: (64, 128)")
+    if not widths:
+        raise ArgumentError("widths=() makes no stages", fix="give at least one width")
     layers = gd.layers
     stages = []
     for before, width in pairwise((in_channels, *widths)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from graphdiff.arguments import check_fields
 from graphdiff.train import Schedule, check_schedule
 
 
@@ -22,6 +23,7 @@ class Cosine(Schedule):
     minimum: float = 0.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_schedule(self, self.lr >= self.minimum >= 0 < self.lr and self.steps >= 1)
 
     def __call__(self, n: int, metric: float | None = None) -> float:
@@ -39,6 +41,7 @@ class CosineRestarts(Schedule):
     minimum: float = 0.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         sound = self.lr >= self.minimum >= 0 < self.lr and min(self.steps, self.factor) >= 1
         check_schedule(self, sound)
 
@@ -68,6 +71,7 @@ class OneCycle(Schedule):
     end: float = 1e4
 
     def __post_init__(self) -> None:
+        check_fields(self)
         sound = self.steps >= 2 and 0 < self.rise < 1 and min(self.lr, self.start, self.end) > 0
         check_schedule(self, sound and self.rise * self.steps > 1)
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphdiff.arguments import check_fields, check_integers, check_kind
 from graphdiff.train import Schedule, check_schedule
+
+
+def _scaled(lr: float, factor: float, times: int) -> float:
+    """lr · factorᵗ, infinite where that is too large for a number."""
+    try:
+        return lr * factor**times
+    except OverflowError:
+        return math.inf
 
 
 @dataclass(frozen=True)
@@ -16,6 +26,7 @@ class Constant(Schedule):
     lr: float
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_schedule(self, self.lr > 0)
 
     def __call__(self, n: int, metric: float | None = None) -> float:
@@ -31,10 +42,11 @@ class Step(Schedule):
     factor: float = 0.1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_schedule(self, self.lr > 0 and self.every >= 1 and self.factor > 0)
 
     def __call__(self, n: int, metric: float | None = None) -> float:
-        return self.lr * self.factor ** (n // self.every)
+        return _scaled(self.lr, self.factor, n // self.every)
 
 
 @dataclass(frozen=True)
@@ -46,11 +58,15 @@ class MultiStep(Schedule):
     factor: float = 0.1
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        check_kind("milestones", self.milestones, (tuple, list), "give a list of numbers of steps")
+        for milestone in self.milestones:
+            check_integers(milestones=milestone)
         rising = list(self.milestones) == sorted(self.milestones)
         check_schedule(self, self.lr > 0 and rising and self.factor > 0)
 
     def __call__(self, n: int, metric: float | None = None) -> float:
-        return self.lr * self.factor ** bisect_right(self.milestones, n)
+        return _scaled(self.lr, self.factor, bisect_right(self.milestones, n))
 
 
 @dataclass(frozen=True)
@@ -61,7 +77,8 @@ class Exponential(Schedule):
     factor: float
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_schedule(self, self.lr > 0 and self.factor > 0)
 
     def __call__(self, n: int, metric: float | None = None) -> float:
-        return self.lr * self.factor**n
+        return _scaled(self.lr, self.factor, n)

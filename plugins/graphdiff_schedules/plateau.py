@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from graphdiff.arguments import check_fields
 from graphdiff.train import Schedule, check_schedule
 
 
@@ -39,6 +40,7 @@ class ReduceOnPlateau(Schedule):
     _seen: _Seen = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         sound = 0 < self.factor < 1 and self.lr >= self.minimum >= 0 < self.lr
         check_schedule(self, sound and min(self.patience, self.cooldown, self.threshold) >= 0)
         self._seen = _Seen(self.lr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from graphdiff.arguments import check_fields
 from graphdiff.train import Schedule, check_schedule
 
 
@@ -23,6 +24,7 @@ class WarmUp(Schedule):
     start: float = 0.1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_schedule(self, isinstance(self.after, Schedule) and self.steps >= 1 and 0 <= self.start <= 1)
 
     def __call__(self, n: int, metric: float | None = None) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graphdiff.arguments import check_fields
 from graphdiff.errors import ArgumentError, ShapeError
 from graphdiff.train import Draws, Transform
 from graphdiff.train.data import Array
@@ -42,6 +43,7 @@ class ColorJitter(Transform):
     hue: float = 0.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_fractions(self, brightness=self.brightness, contrast=self.contrast, saturation=self.saturation)
         if not 0 <= self.hue <= 0.5:
             raise ArgumentError(f"ColorJitter: hue={self.hue}", fix="give a number from 0 to 0.5")
@@ -89,6 +91,7 @@ class ColorCast(Transform):
     p: float = 0.5
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_fractions(self, strength=self.strength, p=self.p)
 
     def apply(self, inputs: Array, draws: Draws) -> Array:

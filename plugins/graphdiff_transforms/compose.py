@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphdiff.arguments import shown
 from graphdiff.errors import ArgumentError
 from graphdiff.train import Draws, Transform
 from graphdiff.train.data import Array
@@ -21,7 +22,7 @@ class Compose(Transform):
         for transform in transforms:
             if not isinstance(transform, Transform):
                 raise ArgumentError(
-                    f"Compose: {transform!r} is no transform", fix="give Compose(first, second)"
+                    f"Compose: {shown(transform)} is no transform", fix="give Compose(first, second)"
                 )
         self.transforms = transforms
 

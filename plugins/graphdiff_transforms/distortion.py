@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graphdiff.arguments import check_fields
 from graphdiff.errors import ArgumentError
 from graphdiff.train import Draws, Transform
 from graphdiff.train.data import Array
@@ -40,6 +41,7 @@ class GeometricDistortion(Transform):
     fill: float = 0.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_fractions(self, shift=self.shift, fill=self.fill)
         limits = {"rotation": 180.0, "scale": 9.0, "shear": 80.0, "perspective": 0.9}
         for name, limit in limits.items():

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from graphdiff.arguments import check_numbers
 from graphdiff.errors import ArgumentError, DTypeError, ShapeError
 from graphdiff.train.data import Array
+
+LARGEST = 1 << 15  # pixels along a side
 
 
 def check_images(transform: Any, images: Array) -> None:
@@ -30,6 +33,7 @@ def check_fractions(transform: Any, **values: float) -> None:
     Raises:
         ArgumentError: a value outside 0 … 1.
     """
+    check_numbers(**values)
     for name, value in values.items():
         if not 0 <= value <= 1:
             raise ArgumentError(

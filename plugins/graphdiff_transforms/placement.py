@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from graphdiff.arguments import check_fields
 from graphdiff.errors import ArgumentError
 from graphdiff.train import Draws, Transform
 from graphdiff.train.data import Array
-from graphdiff_transforms.images import check_fractions, check_images, of_unit
+from graphdiff_transforms.images import LARGEST, check_fractions, check_images, of_unit
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class HorizontalFlip(Transform):
     p: float = 0.5
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_fractions(self, p=self.p)
 
     def apply(self, inputs: Array, draws: Draws) -> Array:
@@ -52,9 +54,12 @@ class RandomCrop(Transform):
     fill: float = 0.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_fractions(self, fill=self.fill)
-        if self.padding < 0:
-            raise ArgumentError(f"RandomCrop: padding={self.padding}", fix="give pixels, at least 0")
+        if not 0 <= self.padding <= LARGEST:
+            raise ArgumentError(
+                f"RandomCrop: padding={self.padding}", fix=f"give pixels, from 0 to {LARGEST}"
+            )
 
     def apply(self, inputs: Array, draws: Draws) -> Array:
         check_images(self, inputs)
@@ -85,9 +90,10 @@ class Cutout(Transform):
     fill: float = 0.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_fractions(self, fill=self.fill)
-        if self.size < 0:
-            raise ArgumentError(f"Cutout: size={self.size}", fix="give pixels, at least 0")
+        if not 0 <= self.size <= LARGEST:
+            raise ArgumentError(f"Cutout: size={self.size}", fix=f"give pixels, from 0 to {LARGEST}")
 
     def apply(self, inputs: Array, draws: Draws) -> Array:
         check_images(self, inputs)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graphdiff.arguments import check_integers
 from graphdiff.errors import ArgumentError
 from graphdiff.train import Draws, Transform
 from graphdiff.train.data import Array
-from graphdiff_transforms.images import as_before, as_float, check_images
+from graphdiff_transforms.images import LARGEST, as_before, as_float, check_images
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,11 @@ class Resize(Transform):
     size: int | tuple[int, int]
 
     def __post_init__(self) -> None:
-        if min(self._sides()) < 1:
-            raise ArgumentError(f"Resize: size={self.size}", fix="give pixels, at least 1")
+        sides = self.size if isinstance(self.size, tuple) and len(self.size) == 2 else (self.size,)
+        for side in sides:
+            check_integers(size=side)
+        if not 1 <= min(sides) <= max(sides) <= LARGEST:
+            raise ArgumentError(f"Resize: size={self.size}", fix=f"give pixels, from 1 to {LARGEST}")
 
     def apply(self, inputs: Array, draws: Draws) -> Array:
         check_images(self, inputs)

@@ -26,7 +26,10 @@ class Standardize(Transform):
     """
 
     def __init__(self, mean: Any, deviation: Any) -> None:
-        self.mean, self.deviation = np.asarray(mean, np.float64), np.asarray(deviation, np.float64)
+        try:
+            self.mean, self.deviation = np.asarray(mean, np.float64), np.asarray(deviation, np.float64)
+        except (ValueError, TypeError, OverflowError) as problem:
+            raise ArgumentError(f"Standardize: no numbers: {problem}", fix="give numbers or arrays") from None
         if not (np.isfinite(self.mean).all() and np.isfinite(self.deviation).all()):
             raise ArgumentError(
                 "Standardize: a mean or deviation is not finite", fix="look for NaN in the data"
@@ -115,5 +118,5 @@ def _float_rows(inputs: Array) -> Iterator[Array]:
 def _joint(part: Array, shape: tuple[int, ...]) -> tuple[int, ...] | None:
     try:
         return np.broadcast_shapes(part.shape, shape)
-    except ValueError:
+    except (ValueError, RuntimeError):  # of more axes than NumPy takes
         return None

@@ -129,7 +129,7 @@ def test_a_warning_is_no_error() -> None:
 
 
 def test_an_unknown_format_names_the_known_ones() -> None:
-    with pytest.raises(DrawingError, match=r"'gif'.*svg, png, pdf"):
+    with pytest.raises(DrawingError, match=r"(?s)'gif'.*svg, png, pdf"):
         layout.render("digraph {}", "gif")
 
 

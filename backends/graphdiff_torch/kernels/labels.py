@@ -34,7 +34,7 @@ def _seen(labels: Array, depth: int) -> Array:
     if wrong.numel():
         raise ArgumentError(
             f"label {wrong[0].item()} is outside 0 … {depth - 1}",
-            fix="raise depth, or number the classes from 0",
+            fix="number the classes from 0; there must be a score for each, in one_hot a depth for all",
         )
     return labels
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphdiff.arguments import kind_of
 from graphdiff.draw.picture import TIMEOUT, Picture, write
 from graphdiff.errors import ArgumentError, DrawingError
 
@@ -51,7 +52,7 @@ def draw_steps(
     from graphdiff.draw.film.alignment import aligned
 
     if not isinstance(steps, Iterable):
-        raise ArgumentError(f"a {type(steps).__name__} gives no steps", fix="give a list of what draw takes")
+        raise ArgumentError(f"{kind_of(steps)} gives no steps", fix="give a list of what draw takes")
     names, dots = [], []
     for number, step in enumerate(steps):
         name, target = step if isinstance(step, tuple) else (number, step)
