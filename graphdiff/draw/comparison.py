@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from graphdiff.draw import words
-from graphdiff.draw.modules import Box, Link, Norm, Overview
+from graphdiff.draw.modules import Box, Change, Link, Norm, Overview
 from graphdiff.draw.subject import Item
 from graphdiff.graph import TensorSpec
 
-ADDED, REMOVED, CHANGED = "#D9F0DE", "#F6DADA", "#FFF0C2"
+_COLORS: dict[Change, str] = {"added": "#D9F0DE", "removed": "#F6DADA", "changed": "#FFF0C2"}
 _TOLD = 1.01  # a ratio of norms that is printed
 _LARGE = 2.0  # one that makes a box count as changed
 _RESULT = re.compile(r" = (\S+)$")  # the value in what a result box does
@@ -34,34 +34,34 @@ class _Comparison:
         self.boxes: list[Box] = []
         self.home: dict[str, str] = {}
         """Where the boxes of the old one are in the picture."""
-        self.counts = {"added": 0, "removed": 0, "changed": 0}
+        self.counts = dict.fromkeys(_COLORS, 0)
 
     def run(self) -> Overview:
         for old, new in _matched(self.old.boxes, self.new.boxes):
             self._add(old, new)
         links = [replace(link, id=f"e{n}") for n, link in enumerate(self._links())]
-        return Overview(self.new.subject, self.boxes, links, self._facts(), self.new.stages)
+        return Overview(self.new.subject, self.boxes, links, self._facts(), self.new.stages, True)
 
     def _add(self, old: Box | None, new: Box | None) -> None:
         if old is None:
             assert new is not None
-            self._mark(new, "added", ADDED, ["+ added"])
+            self._mark(new, "added", ["+ added"])
         elif new is None:
             self.home[old.id] = f"old_{old.id}"
             beside = self.home.get(old.beside, "")
             gone = replace(old, id=f"old_{old.id}", members=(), rows=(), beside=beside)
-            self._mark(gone, "removed", REMOVED, ["− removed"])
+            self._mark(gone, "removed", ["− removed"])
         else:
             self.home[old.id] = new.id
             large, small = self._changes(old, new)
             if large:
-                self._mark(new, "changed", CHANGED, [f"~ {row}" for row in large] + small)
+                self._mark(new, "changed", [f"~ {row}" for row in large] + small)
             else:
                 self.boxes.append(replace(new, rows=(*new.rows, *small)))
 
-    def _mark(self, box: Box, what: str, color: str, rows: Sequence[str]) -> None:
-        self.counts[what] += 1
-        self.boxes.append(replace(box, rows=(*box.rows, *rows), color=color))
+    def _mark(self, box: Box, change: Change, rows: Sequence[str]) -> None:
+        self.counts[change] += 1
+        self.boxes.append(replace(box, rows=(*box.rows, *rows), color=_COLORS[change], change=change))
 
     def _changes(self, old: Box, new: Box) -> tuple[list[str], list[str]]:
         """The rows for changes that count, and for those that are small."""

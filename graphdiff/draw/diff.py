@@ -12,6 +12,7 @@ from graphdiff.errors import ArgumentError
 if TYPE_CHECKING:
     from graphdiff.autodiff import Backward
     from graphdiff.draw.modules import Overview
+    from graphdiff.draw.subject import Subject
     from graphdiff.graph import Graph
     from graphdiff.tensor import Tensor
 
@@ -37,7 +38,8 @@ def draw_diff(
     Returns:
         The boxes of both. Those of one alone are marked as added or removed; those of both as changed where
         they do something else, have another shape or other parameters, or where the norm of their result or
-        of their gradient is at least twice or half of what it was. Smaller changes are printed.
+        of their gradient is at least twice or half of what it was. Smaller changes are printed. Its JSON is
+        that of the second graph with the boxes of both; its page finds, tells and traces boxes.
 
     Raises:
         ArgumentError: a style without boxes, or what ``draw`` objects to.
@@ -47,27 +49,31 @@ def draw_diff(
     from graphdiff.draw.modules_dot import modules_dot
 
     check_kind("title", title, str, "give a string")
-    view = compared(*(_view(target, style, options) for target in (before, after)))
+    (old, _), (new, subject) = (_drawn(target, style, options) for target in (before, after))
+    whole = compared(old, new)
 
     def coarser(budget: int, why: str) -> Picture:
-        fewer = compared(*(_view(target, "overview", {"boxes": budget}) for target in (before, after)))
-        fewer.facts.insert(0, f"{words.plural(len(view.boxes) - len(fewer.boxes), 'box')} hidden: {why}")
+        (a, _), (b, _) = (_drawn(target, "overview", {"boxes": budget}) for target in (before, after))
+        fewer = compared(a, b)
+        fewer.facts.insert(0, f"{words.plural(len(whole.boxes) - len(fewer.boxes), 'box')} hidden: {why}")
         return pictured(fewer)
 
     def pictured(view: Overview) -> Picture:
-        dot = modules_dot(view, title)
-        return Picture(dot, view, title=title, boxes=len(view.boxes), coarser=coarser)
+        picture = Picture(modules_dot(view, title), view, title=title, boxes=len(view.boxes), coarser=coarser)
+        picture.subject = subject
+        return picture
 
-    return pictured(view)
+    return pictured(whole)
 
 
-def _view(target: Any, style: str, options: Mapping[str, Any]) -> Overview:
+def _drawn(target: Any, style: str, options: Mapping[str, Any]) -> tuple[Overview, Subject | None]:
+    """The boxes of a graph, and what they were made from."""
     from graphdiff.draw import draw
     from graphdiff.draw.modules import Overview
 
-    view = draw(target, style=style, **options).view
-    if not isinstance(view, Overview) and style == "auto":
-        view = draw(target, style="tensor", **options).view
-    if not isinstance(view, Overview):
+    picture = draw(target, style=style, **options)
+    if not isinstance(picture.view, Overview) and style == "auto":
+        picture = draw(target, style="tensor", **options)
+    if not isinstance(picture.view, Overview):
         raise ArgumentError(f"style={style!r} has no boxes to compare", fix="use 'tensor' or 'overview'")
-    return view
+    return picture.view, picture.subject

@@ -11,12 +11,14 @@ any backward pass, ``"none"`` where the pass did not come along. Then there is w
     {"title": "…", "facts": ["batch 32"],
      "boxes": [{"id": "b0", "title": "conv1", "kind": "conv2d", "scope": "features.conv1",
                 "around": ["features"], "members": [5, 7], "repeat": 1, "parameters": 156, "rows": [],
-                "stage": "forward", "beside": ""}],
+                "stage": "forward", "beside": "", "change": ""}],
      "links": [{"tail": "n0", "head": "b0", "text": "32×1×28×28"}]}
 
 where ``members`` are ids of nodes (an operation that is drawn as part of a wire is in no box), ``repeat`` is
 how many equal pieces a box stands for, ``stage`` the part of a training step that it belongs to, and
-``beside`` the forward box that it came from. Ids of boxes are those of the DOT text and of the SVG.
+``beside`` the forward box that it came from. In a picture of two graphs, ``change`` is what became of a box:
+"added", "removed" or "changed"; the nodes are those of the second graph. Ids of boxes are those of the DOT
+text and of the SVG.
 """
 
 from __future__ import annotations
@@ -120,6 +122,7 @@ def _drawn(view: Any, subject: Subject) -> JSON:
             "rows": list(box.rows),
             "stage": box.stage,
             "beside": box.beside,
+            "change": box.change,
         }
         for box in view.boxes
     ]

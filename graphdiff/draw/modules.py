@@ -15,6 +15,7 @@ from typing import Literal
 from graphdiff.draw.subject import Stage, Subject
 from graphdiff.tensor import Tensor
 
+Change = Literal["", "added", "removed", "changed"]
 Fill = Literal["plain", "input", "result", "backward", "update"]
 
 
@@ -71,6 +72,7 @@ class Box:
         rows, color: what its layer says of itself.
         stage: the part of a training step that it belongs to.
         beside: the id of the box of the forward pass that it belongs to, for one of a later stage.
+        change: how it differs from another graph, in a picture of two.
     """
 
     id: str
@@ -88,6 +90,7 @@ class Box:
     color: str = ""
     stage: Stage = "forward"
     beside: str = ""
+    change: Change = ""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,8 @@ class Overview:
     facts: list[str] = field(default_factory=list)
     stages: Sequence[Stage] = ("forward",)
     """The parts of a training step that are shown, each in a panel of its own where there are several."""
+    compared: bool = False
+    """Whether it is of two graphs: the subject is the second one, and what is gone has no members."""
 
 
 def norms_in(overview: Overview) -> list[Norm]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 from draw.reading import heading, labels, needs_engine
 
 import graphdiff as gd
-from graphdiff.draw import Picture, draw, draw_diff
+from graphdiff.draw import Picture, draw, draw_diff, layout
 from graphdiff.draw.comparison import _ratio
+from graphdiff.draw.json_format import json_text
 from graphdiff.draw.modules import Norm
-from graphdiff.errors import ArgumentError
+from graphdiff.errors import ArgumentError, LayoutToolMissingError
 
 L = gd.layers
 SPEC = gd.TensorSpec((2, 4), "float32")
@@ -134,6 +136,29 @@ def test_it_is_laid_out_and_saved_as_mermaid(tmp_path) -> None:
     assert "− removed" in picture.save(tmp_path / "x.mmd").read_text("utf-8")
     coarser = picture.coarser("of a test")
     assert "hidden: of a test" in heading(coarser.dot)
+
+
+def test_json_has_the_boxes_of_both_and_the_nodes_of_the_second() -> None:
+    after = graph(one=L.Linear(4, 16), act=L.ReLU())
+    found = json.loads(json_text(draw_diff(base(), after, style="tensor")))
+    changes = {box["title"]: box["change"] for box in found["boxes"]}
+    assert changes == {"x": "", "one": "changed", "act": "changed", "two": "removed", "output": "changed"}
+    assert gd.Graph.from_json(json.dumps(found)).outputs
+    members = {
+        box["title"]: [found["nodes"][i]["primitive"] for i in box["members"]] for box in found["boxes"]
+    }
+    assert members["act"] == ["relu"]
+    assert members["two"] == []
+
+
+def test_a_page_of_two_graphs_needs_a_layout_engine(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    monkeypatch.setattr(layout, "render", refused)
+    with pytest.raises(LayoutToolMissingError):
+        draw_diff(base(), base(), style="tensor").save(tmp_path / "x.html")
+
+
+def refused(*_: object, **__: object) -> bytes:
+    raise LayoutToolMissingError("none", fix="install one")
 
 
 def test_both_passes_are_compared_each_in_its_panel() -> None:

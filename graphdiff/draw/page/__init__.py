@@ -10,6 +10,7 @@ What a page promises:
 - **Its numbers are the graph's own**, as in every picture; the page computes none but norms of several
   tensors together.
 - The same graph gives the same page.
+- It needs a browser of 2024 or later (for CSS ``light-dark()``), and follows the system's light or dark mode.
 
 Circuits keep the layout of the picture. Boxes of scopes are laid out by the page itself, so that any scope
 can be unfolded beside any other.

@@ -15,8 +15,9 @@ from graphdiff.diagnose.numbers import Numbers
 from graphdiff.draw import palette, words
 from graphdiff.draw.circuit import Circuit
 from graphdiff.draw.modules import Overview
+from graphdiff.draw.page.boxes import boxes_of
 from graphdiff.draw.page.gather import nodes_of
-from graphdiff.draw.page.scopes import tree_of
+from graphdiff.draw.page.scopes import panels_of, tree_of
 from graphdiff.draw.page.views import View, views_of
 from graphdiff.draw.picture import TIMEOUT, Picture
 
@@ -76,9 +77,12 @@ def page(picture: Picture, timeout: float = TIMEOUT) -> str:
 def _data(view: View, number: int, numbers: Numbers | None) -> dict[str, Any]:
     """All that the script needs of a view; the first one's picture stands in the page already."""
     shown, svg = view
+    if isinstance(shown, Overview) and shown.compared:
+        return {"svg": "", **boxes_of(shown)}
     subject = shown.subject
     boxes = shown.boxes if isinstance(shown, Overview) else []
     ends = shown.leaves if isinstance(shown, Circuit) else []
+    panels = shown if isinstance(shown, Overview) and len(shown.stages) > 1 else None
     titles = {box.members[-1]: box.title for box in boxes if box.fill == "result" and box.members}
     of = next((titles[i] for i, label in subject.outputs if label == subject.of and i in titles), subject.of)
     return {
@@ -90,8 +94,8 @@ def _data(view: View, number: int, numbers: Numbers | None) -> dict[str, Any]:
         "notFinite": palette.NOT_FINITE,
         "much": palette.MUCH,
         "nodes": nodes_of(subject, numbers),
-        "results": [[i, titles.get(i, label)] for i, label in subject.outputs],
-        "tree": tree_of(subject).json(subject),
+        "results": [[i, titles.get(i, label)] for i, label in subject.outputs if i in titles or not panels],
+        "tree": (panels_of(panels) if panels else tree_of(subject)).json(subject),
         "leaves": [
             *([box.members, box.title, box.kind] for box in boxes if box.id.startswith("n")),
             *([[int(end.id[1:])], end.text, ""] for end in ends),

@@ -18,9 +18,9 @@ from graphdiff.draw import words
 from graphdiff.draw.folding import acyclic
 from graphdiff.draw.kinds import kinds
 from graphdiff.draw.labels import labelled
-from graphdiff.draw.modules import Box
+from graphdiff.draw.modules import Box, Overview
 from graphdiff.draw.scopes import parts
-from graphdiff.draw.subject import Subject
+from graphdiff.draw.subject import Stage, Subject
 
 _MOST_CHILDREN = 60  # side by side; more are bundled
 _BUNDLES = 24
@@ -33,7 +33,7 @@ class Scope:
 
     Attributes:
         name: the last part of its path; of repeated blocks the first and the last.
-        kind: "scope", "repeat" or "bundle".
+        kind: "scope", "repeat", "bundle" or "panel", a part of a training step.
         path: the whole path, "" for a bundle.
         children: scopes, and the numbers of operations.
     """
@@ -70,11 +70,35 @@ def tree_of(subject: Subject) -> Scope:
     return Scope("", "scope", "", _Tree(subject).children(operations, 0))
 
 
+def panels_of(view: Overview) -> Scope:
+    """The parts of a training step as a tree: a panel for each, in it the boxes of the picture, and in these
+    their operations by scope."""
+    tree = _Tree(view.subject)
+    return Scope(
+        "", "scope", "", [Scope(stage, "panel", stage, tree.boxes(view, stage)) for stage in view.stages]
+    )
+
+
 class _Tree:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self.mixed = any(item.node.primitive and item.stage == "forward" for item in subject.items)
         self.paths = [self._path(i) for i in range(len(subject.items))]
+
+    def boxes(self, view: Overview, stage: Stage) -> list[Scope | int]:
+        """The boxes of a stage with what is in them: operands before users; of the update, layer by layer."""
+        row = {box.id: n for n, box in enumerate(view.boxes)}
+        found = {box.members: box for box in view.boxes if box.stage == stage and box.id.startswith("b")}
+        order = self._ordered([*found])
+        if stage == "update":
+            order.sort(key=lambda members: row.get(found[members].beside, -1))
+        return [self._box(found[members]) for members in order]
+
+    def _box(self, box: Box) -> Scope:
+        mark, _, title = box.title.partition(" ") if box.beside else ("", "", box.title)
+        name = " ".join(filter(None, (mark, ".".join((*box.around, title)))))
+        depth = len(box.around) if box.repeat or not box.scope else len(parts(box.scope))
+        return Scope(name, "scope", name, self.children(box.members, depth))
 
     def children(self, operations: Sequence[int], depth: int) -> list[Scope | int]:
         def key(i: int) -> Hashable:

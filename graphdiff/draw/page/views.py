@@ -26,11 +26,14 @@ def views_of(picture: Picture, timeout: float) -> list[View]:
     """The picture, and after it what can be unfolded only by a layout engine.
 
     Raises:
-        DrawingError: a picture that shows neither a circuit nor scopes.
+        DrawingError: a picture that shows neither a circuit nor scopes, or one of two graphs that no layout
+            engine lays out.
     """
     try:
         svg = picture.laid_out("svg", timeout=timeout).decode()
     except DrawingError:
+        if isinstance(picture.view, Overview) and picture.view.compared:  # which the page cannot lay out
+            raise
         svg = ""
     while picture.instead is not None:
         picture = picture.instead

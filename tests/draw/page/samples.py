@@ -6,6 +6,7 @@ import numpy as np
 
 import graphdiff as gd
 from graphdiff.autodiff import Backward
+from graphdiff.graph import Graph
 
 
 def neuron() -> Backward:
@@ -45,3 +46,34 @@ def scoped(seed: int) -> Backward:
             one, other = (values[int(k)] for k in rng.integers(max(0, len(values) - 6), len(values), 2))
             values.append(gd.tanh(one) if rng.random() < 0.4 else one + other)
     return gd.sum(sum(values[-3:], gd.zeros((2, 3)))).backward()
+
+
+def training_step() -> Graph:
+    """Two layers and a loss, forward, backward and update."""
+    net = gd.layers.Sequential(
+        one=gd.layers.Linear(4, 5), two=gd.layers.Sequential(in_=gd.layers.Linear(5, 3))
+    )
+    optimizer = gd.optimizers.SGD(lr=0.1, momentum=0.9)
+
+    @gd.compile
+    def step(x: gd.Tensor, y: gd.Tensor) -> gd.Tensor:
+        loss = gd.losses.softmax_cross_entropy(net(x), y).named("loss")
+        optimizer.step(net, loss.backward())
+        return loss
+
+    step(np.ones((2, 4), "float32"), np.arange(2))
+    return step.graph
+
+
+def widened() -> tuple[Backward, Backward]:
+    """A network, and it with a wider layer and one layer more."""
+
+    def loss(**layers: gd.Module) -> Backward:
+        net = gd.layers.Sequential(**layers)
+        return gd.mean(net(np.ones((2, 4), "float32"))).named("loss").backward()
+
+    linear = gd.layers.Linear
+    return (
+        loss(one=linear(4, 8), act=gd.layers.ReLU(), two=linear(8, 3)),
+        loss(one=linear(4, 16), norm=gd.layers.LayerNorm(16), act=gd.layers.ReLU(), two=linear(16, 3)),
+    )

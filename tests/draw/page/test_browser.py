@@ -15,7 +15,7 @@ from draw.page import samples
 from draw.page.browser import Browser, needs_browser, started
 from draw.reading import needs_engine
 
-from graphdiff.draw import draw
+from graphdiff.draw import draw, draw_diff
 from graphdiff.draw.page import page
 
 pytestmark = [needs_browser, needs_engine]
@@ -511,3 +511,51 @@ def test_the_picture_is_there_without_scripts(tmp_path: Path, pages: Pages) -> N
         assert "LeNet-5" in shown
         assert not plain.driver.find_element("id", "search").is_displayed()
         assert plain.complaints() == []
+
+
+def test_a_training_step_has_panels_whose_rows_are_layers(browser: Browser, folder: Path) -> None:
+    browser.open(draw(samples.training_step()).save(folder / "step.html"))
+    panels = {found["text"]: found["at"] for found in browser.read(".frame.panel")}
+    assert [*panels] == ["forward", "backward", "update"]
+    assert all(one[2] < other[0] for one, other in itertools.pairwise(panels.values()))
+    rows: dict[str, list[float]] = {}
+    for box in browser.read(".box:not(.input) > text.name"):
+        rows.setdefault(box["text"].lstrip("∂Δ "), []).append(box["at"][1])
+    assert {name: len(tops) for name, tops in rows.items()} == {
+        "one": 3,
+        "two.in_": 3,
+        "loss": 2,
+        "optimizer": 1,
+    }
+    assert all(max(tops) - min(tops) < 1 for tops in rows.values())
+    assert [row for row, _ in sorted(rows.items(), key=lambda row: row[1])] == [
+        "optimizer",
+        "one",
+        "two.in_",
+        "loss",
+    ]
+    assert len(browser.read(".link.across")) == 3  # one for the loss, and each gradient to its update
+    nothing_overlaps(browser)
+    browser.press("U")
+    assert {"add", "subtract", "matmul"} <= {*boxes(browser)}
+    nothing_overlaps(browser)
+    browser.press("F")
+    assert len(browser.read(".frame.panel")) == 3
+    browser.press("s", END)
+    assert browser.text("#steps .count")
+
+
+def test_a_comparison_finds_and_tells_what_changed(browser: Browser, folder: Path) -> None:
+    picture = draw_diff(*samples.widened(), style="tensor", title="Wider")
+    browser.open(picture.save(folder / "diff.html"))
+    assert browser.text("#facts").startswith("1 box added")
+    browser.press("/", *"added")
+    assert browser.text("#matches b") == "norm"
+    browser.press(ENTER, ESCAPE)
+    assert "+ added" in browser.text("#details dd")
+    browser.press("a")
+    dim = browser.run("return [...document.querySelectorAll('g.node.dim')].map((g) => g.id)")
+    (two,) = [box.id for box in picture.view.boxes if box.title == "two"]
+    (one,) = [box.id for box in picture.view.boxes if box.title == "one"]
+    assert two in dim
+    assert one not in dim

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphdiff as gd
-from graphdiff.draw.page.scopes import Scope, operations_in, tree_of
+from graphdiff.draw import draw
+from graphdiff.draw.modules import Overview
+from graphdiff.draw.page.scopes import Scope, operations_in, panels_of, tree_of
 from graphdiff.draw.subject import Subject
 from graphdiff.draw.target import subject_of
 
@@ -79,3 +81,21 @@ def test_a_long_chain_is_bundled_level_by_level() -> None:
     tree = tree_of(subject_of(x, None, "forward"))
     assert all(len(scope.children) <= 60 for scope in every(tree))
     assert len(operations_in(tree)) == 2000
+
+
+def test_panels_hold_every_operation_once_and_operands_first() -> None:
+    view = draw(samples.training_step()).view
+    assert isinstance(view, Overview)
+    tree = panels_of(view)
+    assert [(panel.kind, panel.name) for panel in every(tree)[1:] if panel.kind == "panel"] == [
+        ("panel", stage) for stage in ("forward", "backward", "update")
+    ]
+    operations = [i for i, item in enumerate(view.subject.items) if item.node.primitive is not None]
+    assert sorted(operations_in(tree)) == operations
+    forward, backward, update = (child for child in tree.children if isinstance(child, Scope))
+    assert all(ordered(view.subject, scope) for panel in (forward, backward) for scope in every(panel))
+    assert [child.name for child in update.children if isinstance(child, Scope)] == [
+        "optimizer",
+        "Δ one",
+        "Δ two.in_",
+    ]

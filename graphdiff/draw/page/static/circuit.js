@@ -1,4 +1,5 @@
-// The view of a circuit: the picture as it was laid out, its pieces told by the names that it gives them.
+// The view of a picture as it was laid out, a circuit or a comparison, its pieces told by the names that it gives
+// them.
 
 class CircuitView {
   constructor(graph, picture) {
@@ -24,15 +25,14 @@ class CircuitView {
   read(group) {
     const name = group.querySelector("title").textContent;
     if (group.classList.contains("edge")) return this.readEdge(group, name);
-    const wire = name.match(/^w(\d+)/);
-    if (wire) return this.wires.push({ element: group, uses: this.usesOf(name) });
+    if (!this.graph.places && /^w\d/.test(name)) return this.wires.push({ element: group, uses: this.usesOf(name) });
     const i = this.nodeOf(name);
     if (i === undefined) return;
     if (!name.startsWith("p")) {
       const node = this.graph.nodes[i];
       group.setAttribute("tabindex", "0");
       group.setAttribute("role", "img");
-      group.setAttribute("aria-label", [this.graph.label(i), node.op && node.name ? node.op : "", node.value?.text ?? node.shape].filter(Boolean).join(", "));
+      group.setAttribute("aria-label", [this.graph.label(i), node.op && node.name ? node.op : "", ...(node.rows ?? []), node.value?.text ?? node.shape].filter(Boolean).join(", "));
     }
     this.parts.push({ element: group, nodes: [i], point: name.startsWith("p") });
   }
@@ -40,10 +40,13 @@ class CircuitView {
   readEdge(group, name) {
     const ends = name.split("->").map((end) => end.replace(/:.*/, ""));
     const wire = ends.find((end) => end.startsWith("w"));
+    const [tail, head] = ends.map((end) => this.graph.places?.[end]);
     if (wire) this.wires.push({ element: group, uses: this.usesOf(wire) });
+    else if (head !== undefined) this.wires.push({ element: group, uses: this.graph.users[tail].filter((use) => use.user === head) });
   }
 
   nodeOf(name) {
+    if (this.graph.places) return this.graph.places[name];
     const number = Number(name.match(/\d+/)?.[0]);
     if (/^[np]\d/.test(name)) return number;
     if (/^out\d/.test(name)) return this.graph.operations + number;

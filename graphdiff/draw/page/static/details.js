@@ -81,7 +81,8 @@ class Details {
       ["derivative", node.formula?.filter(Boolean).join(",  ")],
       ["scope", node.scope],
       ["role", node.op ? "" : node.role],
-      ["shape", `${node.shape}  ${node.dtype}`],
+      ...(node.rows ?? []).map((row) => ["", row]),
+      ["shape", [node.shape, node.dtype].filter(Boolean).join("  ")],
       ["value", node.value?.exact ?? node.value?.text],
       ["spread", this.spread(node.value), node.value?.bins],
       [`∂${of}/∂·`, [node.gradient?.exact ?? node.gradient?.text ?? { none: "no gradient here", "not yet": graph.recorded || graph.staged ? "" : "no backward yet" }[node.known], node.state && `(${node.state})`].filter(Boolean).join("  ")],
@@ -119,7 +120,11 @@ class Details {
 
   costs(nodes) {
     const flops = total(nodes.map((node) => node.flops));
-    return [["compute", flops && `${countText(flops)} FLOPs`], ["memory", bytesText(total(nodes.map((node) => node.bytes)))], ["time", this.times(nodes)]];
+    return [["compute", flops && `${countText(flops)} FLOPs`], ["memory", this.memory(nodes)], ["time", this.times(nodes)]];
+  }
+
+  memory(nodes) {
+    return nodes.some((node) => node.bytes !== undefined) ? bytesText(total(nodes.map((node) => node.bytes))) : "";
   }
 
   times(nodes) {

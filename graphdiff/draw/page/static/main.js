@@ -157,7 +157,7 @@ class Page {
     const facts = [plural(operations, "operation"), ...results.slice(0, 3).map((node) => `${node.name} = ${node.value.exact ?? node.value.text}`)];
     if (parameters) facts.splice(1, 0, `${countText(parameters)} parameters`);
     if (view.units) facts[0] += ` shown in ${view.boxes()} boxes`;
-    byId("facts").textContent = facts.join("  ·  ");
+    byId("facts").textContent = (graph.facts ?? facts).join("  ·  ");
   }
 
   all(unfold) {

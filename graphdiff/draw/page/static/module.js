@@ -20,7 +20,7 @@ class ModuleView {
 
   // At first those scopes are open that hold other scopes, outermost first, while there is room.
   openFirst() {
-    let level = this.units.root.children;
+    let level = this.tops;
     let room = 40 - level.length;
     while (level.length) {
       const candidates = level.filter((unit) => unit.kind === "scope" && unit.children.some((child) => child.folds || child.path));
@@ -30,6 +30,11 @@ class ModuleView {
       candidates.forEach((unit) => this.open.add(unit.key));
       level = candidates.flatMap((unit) => unit.children);
     }
+  }
+
+  // The outermost boxes, those in panels among them.
+  get tops() {
+    return this.units.root.children.flatMap((unit) => (unit.kind === "panel" ? unit.children : [unit]));
   }
 
   draw() {
@@ -69,7 +74,7 @@ class ModuleView {
   }
 
   boxes() {
-    const count = (unit) => (unit.folds && (unit.parent === null || this.open.has(unit.key)) ? unit.children.reduce((sum, child) => sum + count(child), 0) : 1);
+    const count = (unit) => (unit.kind === "panel" || (unit.folds && (unit.parent === null || this.open.has(unit.key))) ? unit.children.reduce((sum, child) => sum + count(child), 0) : 1);
     return count(this.units.root);
   }
 
@@ -80,7 +85,7 @@ class ModuleView {
 
   // Unfolds the outermost scopes first; returns whether all were.
   unfoldAll() {
-    let level = this.units.root.children;
+    let level = this.tops;
     while (level.length) {
       for (const unit of level.filter((one) => one.folds)) {
         this.open.add(unit.key);
@@ -98,6 +103,6 @@ class ModuleView {
 
   // The folded scopes around a node.
   closedAround(i) {
-    return this.units.home.get(i)?.around.filter((unit) => unit.parent && !this.open.has(unit.key)) ?? [];
+    return this.units.home.get(i)?.around.filter((unit) => unit.parent && unit.folds && !this.open.has(unit.key)) ?? [];
   }
 }

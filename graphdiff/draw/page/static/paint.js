@@ -13,7 +13,20 @@ class Painter {
     const layers = ["frames", "links", "boxes", "labels"].map((name) => svg("g", { class: name }));
     this.layers = Object.fromEntries(["frames", "links", "boxes", "labels"].map((name, i) => [name, layers[i]]));
     this.inside(scene, 0, 0);
+    for (const link of scene.across.values()) this.across(link);
     return layers;
+  }
+
+  // A dashed line from panel to panel, between what belongs to one layer.
+  across({ tail, head, uses }) {
+    const [from, to] = [tail, head].map((unit) => this.parts.find((part) => part.unit === unit));
+    const points = [[from.x + from.w, from.y + Math.min(from.h, HEAD) / 2], [to.x, to.y + Math.min(to.h, HEAD) / 2]];
+    const [[x0, y0], [x1, y1]] = points;
+    const d = `M${num(x0)},${num(y0)}C${num((x0 + x1) / 2)},${num(y0)} ${num((x0 + x1) / 2)},${num(y1)} ${num(x1)},${num(y1)}`;
+    const tip = svg("path", { class: "arrow ahead", d: `M${num(x1)},${num(y1)}l-8,-3.6l0,7.2Z` });
+    const group = svg("g", { class: `link across ${this.graph.nodes[uses[0].tensor].stage ?? ""}` }, svg("path", { class: "hit", d }), svg("path", { class: "ahead", d }), tip);
+    this.layers.links.append(group);
+    this.wires.push({ element: group, uses });
   }
 
   inside(content, left, top) {
@@ -39,13 +52,17 @@ class Painter {
 
   frame(box, x, y) {
     const { unit } = box;
-    const group = this.group(unit, "frame", `${unit.path || unit.name}, unfolded`);
+    const panel = unit.kind === "panel";
+    const group = this.group(unit, panel ? "frame panel" : "frame", `${unit.path || unit.name}${panel ? "" : ", unfolded"}`);
     group.append(
       svg("rect", { x: num(x), y: num(y), width: num(box.w), height: num(box.h), rx: 10 }),
-      svg("rect", { class: "grip", x: num(x), y: num(y), width: num(box.w), height: HEAD, rx: 10 }),
-      svg("path", { class: "sign", d: `M${num(x + 11)},${num(y + 13)}l4,4.5l4,-4.5` }),
-      this.text(x + 26, y + 20, box.inner.title, "name"),
+      this.text(x + (panel ? 12 : 26), y + 20, box.inner.title, "name"),
     );
+    if (!panel)
+      group.append(
+        svg("rect", { class: "grip", x: num(x), y: num(y), width: num(box.w), height: HEAD, rx: 10 }),
+        svg("path", { class: "sign", d: `M${num(x + 11)},${num(y + 13)}l4,4.5l4,-4.5` }),
+      );
     this.layers.frames.append(group);
     this.parts.push({ element: group, nodes: unit.operations, unit, x, y, w: box.w, h: box.h, frame: true });
   }
@@ -135,14 +152,15 @@ class Painter {
     const known = gradient && gradient.state === undefined;
     group.append(svg("path", { class: "ahead", d, transform: known ? "translate(-1.3 0)" : "" }));
     const ends = [link.tail instanceof Unit && !this.opened(link.tail), link.head instanceof Unit && !this.opened(link.head)];
-    if (ends[1]) group.append(arrow(points.at(-1), 1, "ahead"));
+    const way = edge.turned ? -1 : 1;
+    if (ends[1]) group.append(arrow(points.at(-1), way, "ahead"));
     if (known) {
       const colour = lineColour(this.graph.colour(gradient.value));
       const back = svg("path", { class: "back grad", d, transform: "translate(1.3 0)" });
       back.style.stroke = colour;
       group.append(back);
       if (ends[0]) {
-        const head = arrow(points[0], -1, "grad");
+        const head = arrow(points[0], -way, "grad");
         head.style.fill = colour;
         group.append(head);
       }

@@ -19,14 +19,14 @@ function widthOf(text, size, bold = false) {
 
 class Scene {
   constructor(graph, units, open) {
-    Object.assign(this, { graph, units, open, links: new Map() });
+    Object.assign(this, { graph, units, open, links: new Map(), across: new Map() });
     for (let user = 0; user < graph.nodes.length; user++)
       graph.nodes[user].inputs.forEach((tensor, argument) => this.connect({ tensor, user, argument }));
     Object.assign(this, this.arrange(units.root));
   }
 
   isOpen(unit) {
-    return unit.folds && (unit.parent === null || this.open.has(unit.key));
+    return unit.kind === "panel" || (unit.folds && (unit.parent === null || this.open.has(unit.key)));
   }
 
   // The innermost box on show that holds a node.
@@ -39,12 +39,22 @@ class Scene {
     const [tail, head] = [this.units.home.get(use.tensor), this.units.home.get(use.user)];
     if (!tail || !head || tail === head) return;
     const [tails, heads] = [[...tail.around, tail], [...head.around, head]];
-    let depth = 1;
+    if (tail.panel !== head.panel) return this.lead(tails[2], heads[2], use);
+    if (tail.panel?.name === "update" && tails[2] !== heads[2]) return; // each layer's is an affair of its own
+    let depth = tail.panel ? 2 : 1;
     while (tails[depth] === heads[depth] && this.isOpen(tails[depth])) depth++;
     if (tails[depth] === heads[depth]) return; // within a folded box
     const link = this.link(tails[depth - 1], tails[depth], heads[depth], use);
     this.continued(tails, depth, link, use, true);
     this.continued(heads, depth, link, use, false);
+  }
+
+  // From panel to panel lead links between what stands in one row.
+  lead(tail, head, use) {
+    if (layerOf(tail) !== layerOf(head)) return;
+    const key = `${tail.key}|${head.key}`;
+    if (!this.across.has(key)) this.across.set(key, { tail, head, uses: [] });
+    this.across.get(key).uses.push(use);
   }
 
   // The same link inside the open scopes at its end, through a port in their frames.
@@ -66,15 +76,18 @@ class Scene {
 
   // Lays out what is inside an open unit: {w, h, boxes, links}, with ports by link at its borders.
   arrange(unit) {
+    if (unit.children[0]?.kind === "panel") return this.beside(unit.children);
+    const up = unit.panel?.name === "backward"; // so that a row is about a layer in every panel
     const inside = [...this.links.values()].filter((link) => link.container === unit);
     const into = inside.filter((link) => !(link.tail instanceof Unit)).map((link) => link.tail);
     const outof = inside.filter((link) => !(link.head instanceof Unit)).map((link) => link.head);
     const ends = [...new Set(into), ...unit.children, ...new Set(outof)];
+    if (up) ends.reverse();
     const place = new Map(ends.map((end, i) => [end, i]));
     const firstPorts = new Set(into);
     const boxes = ends.map((end) => {
       if (end instanceof Unit) return this.box(end);
-      return { w: 12, h: 0, pin: firstPorts.has(end) ? "first" : "last", port: end };
+      return { w: 12, h: 0, pin: firstPorts.has(end) !== up ? "first" : "last", port: end };
     });
     const edges = inside.map((link) => ({
       link, from: place.get(link.tail), to: place.get(link.head),
@@ -84,8 +97,34 @@ class Scene {
       edge.fromX = portOf(boxes[edge.from], edge.link);
       edge.toX = portOf(boxes[edge.to], edge.link);
     }
-    const size = layered(boxes, edges);
+    const column = unit.kind === "panel" && unit.name === "update"; // what is beside a layer, in a column
+    const size = layered(boxes, column ? boxes.slice(1).map((_, k) => ({ from: k, to: k + 1 })) : edges);
     return this.framed(unit, size, boxes, edges);
+  }
+
+  // Panels from left to right.
+  beside(panels) {
+    let left = 0;
+    const boxes = panels.map((unit) => {
+      const box = this.box(unit);
+      Object.assign(box, { x: left + box.w / 2, y: 0 });
+      left += box.w + SIDE * 2;
+      return box;
+    });
+    this.align(boxes.map((box) => box.inner));
+    boxes.forEach((box) => (box.h = box.inner.h));
+    return { w: left - SIDE * 2, h: Math.max(...boxes.map((box) => box.h)), boxes, edges: [], ports: new Map() };
+  }
+
+  // Moves what belongs to one layer to one height, where the boxes of all panels stand in one order.
+  align(panels) {
+    const layers = new Map();
+    for (const { boxes } of panels) for (const box of boxes) layers.set(layerOf(box.unit), [...(layers.get(layerOf(box.unit)) ?? []), box]);
+    for (let round = 0; round < panels.length; round++)
+      for (const together of layers.values()) {
+        const y = Math.max(...together.map((box) => box.y));
+        for (const box of together) if (box.y < y - 0.5) lower(panels.find((panel) => panel.boxes.includes(box)), box.y, y - box.y);
+      }
   }
 
   framed(unit, size, boxes, edges) {
@@ -103,8 +142,8 @@ class Scene {
     const ports = new Map();
     for (const box of boxes) if (box.port) ports.set(box.port, box.x - w / 2);
     for (const edge of edges) {
-      if (boxes[edge.from].port) edge.points.unshift([edge.points[0][0], 0]);
-      if (boxes[edge.to].port) edge.points.push([edge.points.at(-1)[0], h]);
+      if (boxes[edge.from].port) edge.points.unshift([edge.points[0][0], edge.turned ? h : 0]);
+      if (boxes[edge.to].port) edge.points.push([edge.points.at(-1)[0], edge.turned ? 0 : h]);
     }
     return { w, h, title, ports, boxes: boxes.filter((box) => !box.port), edges };
   }
@@ -139,6 +178,19 @@ class Scene {
 
 // Where a link goes through a frame, or meets a port; elsewhere the layout decides.
 const portOf = (box, link) => (box.port ? 0 : box.inner?.ports.get(link));
+
+// The layer that a box in a panel belongs to.
+const layerOf = (unit) => unit.name.replace(/^[∂Δ] /, "");
+
+// Makes room in a panel: all that stands at a height or below it moves down.
+function lower(panel, from, by) {
+  for (const box of panel.boxes) if (box.y >= from) box.y += by;
+  for (const edge of panel.edges) {
+    edge.points = edge.points.map(([x, y]) => [x, y >= from - 0.5 ? y + by : y]);
+    if (edge.labelAt?.[1] >= from) edge.labelAt[1] += by;
+  }
+  panel.h += by;
+}
 
 const keyOf = (end) => (end instanceof Unit ? end.key : `(${end.key})`);
 

@@ -26,7 +26,7 @@ class Search {
   get texts() {
     this.kept ??= this.graph.nodes.map((node, i) => {
       const place = this.page.view.part(i) !== undefined || this.page.view.units?.home.has(i);
-      return place ? [this.graph.label(i), node.op, node.scope, node.shape, node.dtype, node.source].filter(Boolean).join(" ").toLowerCase() : "";
+      return place ? [this.graph.label(i), node.op, node.scope, node.shape, node.dtype, node.source, ...(node.rows ?? [])].filter(Boolean).join(" ").toLowerCase() : "";
     });
     return this.kept;
   }

@@ -8,7 +8,12 @@ class Unit {
   }
 
   get folds() {
-    return this.children.length > 0;
+    return this.children.length > 0 && this.kind !== "panel";
+  }
+
+  // The part of a training step that it belongs to.
+  get panel() {
+    return [...this.around, this].find((unit) => unit.kind === "panel");
   }
 }
 
@@ -21,10 +26,14 @@ function unitsOf(graph) {
     nodes.forEach((i) => home.set(i, unit));
     return unit;
   };
-  for (const [nodes, title, does] of graph.leaves) place("input", title, root, nodes).does = does;
+  const panels = new Map(); // by their names, where there are any
+  for (const child of graph.tree.children ?? []) if (child.kind === "panel") panels.set(child.name, new Unit("panel", child.name, root, child.name));
+  const panelOf = (i) => panels.get(graph.nodes[i].stage ?? "forward") ?? root;
+  for (const [nodes, title, does] of graph.leaves) place("input", title, panelOf(nodes[0]), nodes).does = does;
   const grow = (scope, parent) => {
     for (const child of scope.children ?? []) {
-      if (typeof child === "number") place("operation", graph.label(child), parent, [child]);
+      if (panels.has(child.name) && child.kind === "panel") grow(child, panels.get(child.name));
+      else if (typeof child === "number") place("operation", graph.label(child), parent, [child]);
       else if (child.children.length === 1 && typeof child.children[0] === "number")
         Object.assign(place("operation", child.name, parent, child.children, child.path), { rows: child.rows, color: child.color });
       else {
@@ -36,14 +45,16 @@ function unitsOf(graph) {
     }
   };
   grow(graph.tree, root);
+  for (const panel of panels.values()) panel.operations = panel.children.flatMap((inner) => inner.operations);
   graph.nodes.slice(graph.operations).forEach((result) => {
     const unit = home.get(result.inputs[0]);
-    if (unit?.kind === "operation" && unit.parent === root && graph.users[result.inputs[0]].length === 1) {
+    if (panels.size && (graph.nodes[result.inputs[0]].stage || unit?.around.at(2)?.name === result.name)) return;
+    if (unit?.kind === "operation" && (unit.parent === root || unit.parent.kind === "panel") && graph.users[result.inputs[0]].length === 1) {
       unit.kind = "result";
       unit.name = result.name;
       unit.operations.push(result.index);
       home.set(result.index, unit);
-    } else place("result", result.name, root, [result.index]);
+    } else place("result", result.name, panelOf(result.inputs[0]), [result.index]);
   });
   return { root, home };
 }
