@@ -62,9 +62,10 @@ class Trainer:
             default.
         mode: how the backend is to run the compiled step (:func:`graphdiff.compile`).
         shard_optimizer: where several processes train together, each holds the optimizer's state of some of
-            the parameters alone, about 1/N of it in N processes, and sends the others their new values (ZeRO
-            stage 1: Rajbhandari et al. 2020, section 5.1). What is trained is the same. The optimizer's
-            ``state_dict()`` is then gathered, so every process must call it.
+            the parameters alone, in N processes about 1/N of it (or that of the largest parameter, if that is
+            more), and sends the others their new values (ZeRO stage 1: Rajbhandari et al. 2020, section 5.1).
+            What is trained is the same. The optimizer's ``state_dict()`` is then gathered, so every process
+            must call it.
 
     Raises:
         ArgumentError: what is no model, no function or no optimizer; state to be sharded in several processes

@@ -54,10 +54,11 @@ def made(net, optimizer, sharded):
 
 def outcome(trainer, **more):
     """All that training left behind, the same in each process but for the bytes of the state it holds."""
-    held = {path: cells for path, cells in trainer.optimizer.state.items() if path}
+    held = [cells for path, cells in trainer.optimizer.state.items() if path]
+    memory = [cell.data.untyped_storage() for cells in held for cell in cells.values()]
     state = trainer.optimizer.state_dict()
     return {
-        "bytes": sum(c.size * c.dtype.itemsize for cells in held.values() for c in cells.values()),
+        "bytes": sum({m.data_ptr(): m.nbytes() for m in memory}.values()),
         **more,
         **{f"model/{name}": value for name, value in trainer.model.state_dict().items()},
         **{f"optimizer/{name}": value for name, value in state.items()},
@@ -111,6 +112,22 @@ def plain(sharded, how):
     return outcome(trainer)
 
 
+def sent():
+    """Of every dtype and layout, and what flows back."""
+    rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    last = size - 1
+    for dtype in ("bool", "int64", "float16", "bfloat16", "float64"):
+        x = gd.tensor(np.arange(6.0).reshape(2, 3) + rank).astype(dtype)
+        expected = gd.tensor(np.arange(6.0).reshape(2, 3) + last).astype(dtype)
+        np.testing.assert_array_equal(gd.broadcast_from(x.T, last).numpy(), expected.T.numpy())
+    zero = gd.broadcast_from(gd.tensor([-0.0]), last)
+    v = gd.variable([1.0, 2.0])
+    back = gd.sum(gd.broadcast_from(v, last) * (rank + 1)).backward()
+    of_all = sum(range(1, size + 1)) if rank == last else 0
+    np.testing.assert_array_equal(back[v].numpy(), [of_all, of_all])
+    return {"bytes": 0, "sign": np.signbit(zero.numpy())}
+
+
 def gone_bad(sharded):
     """Goes back to before the step that met NaN."""
     inputs = np.array(DATA[0])
@@ -135,6 +152,7 @@ def equal(folder, sharded):
     keep(folder, "scaled", sharded, scaled(sharded))
     keep(folder, "compiled", sharded, plain(sharded, gd.compile))
     keep(folder, "eager", sharded, plain(sharded, lambda step: step))
+    keep(folder, "sent", sharded, sent())
     keep(folder, "bad", sharded, gone_bad(sharded))
 
 
