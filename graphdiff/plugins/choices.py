@@ -31,7 +31,7 @@ def value_of(text: str) -> Any:
     """JSON where it can be, else text."""
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 

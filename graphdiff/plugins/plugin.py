@@ -94,7 +94,7 @@ class Plugin:
         outcome = self._outcome or self._keep(self._try(contract))
         if outcome.status == "ok":
             return outcome.value
-        raise PluginError(f"{self._info} {outcome.error}.\n{outcome.remedy}") from outcome.cause
+        raise PluginError(f"{self._info} {outcome.error}", fix=outcome.remedy) from outcome.cause
 
     def _keep(self, outcome: _Outcome) -> _Outcome:
         with _lock:
@@ -123,8 +123,8 @@ class Plugin:
         path = [*_loading.stack[_loading.stack.index(self) :], self]
         return PluginError(
             f"{self._info} is needed while it is itself still loading: "
-            f"{' -> '.join(f'{plugin._info.kind}:{plugin._info.name}' for plugin in path)}.\n"
-            "Look it up inside the function that uses it, not while its module is being imported."
+            f"{' -> '.join(f'{plugin._info.kind}:{plugin._info.name}' for plugin in path)}",
+            fix="look it up inside the function that uses it, not while its module is being imported",
         )
 
     def _half_imported(self) -> Any:

@@ -8,6 +8,7 @@ so whenever the process ends, the folder holds one whole checkpoint.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from graphdiff.interop.state_files import load_state, save_state, write_whole
 
 FORMAT = 2
 INDEX = "checkpoint.json"
+_MOST_FACTS = 1 << 30  # bytes; a step adds some 60
 
 
 class Checkpoints:
@@ -50,7 +52,7 @@ class Checkpoints:
     @property
     def there(self) -> bool:
         """Whether the folder holds a checkpoint."""
-        return (self.folder / INDEX).exists()
+        return os.path.lexists(self.folder / INDEX)
 
     def write(self, number: int, arrays: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
         """Keep the state after step ``number``; the one before is removed afterwards."""
@@ -69,13 +71,15 @@ class Checkpoints:
             StateError: no checkpoint, or a damaged one.
         """
         path = self.folder / INDEX
+        if not self.there:
+            raise StateError(f"there is no checkpoint in {self.folder}", fix="train without resume")
         try:
+            if not os.path.isfile(path) or path.stat().st_size > _MOST_FACTS:
+                raise ValueError(f"not a regular file of at most {_MOST_FACTS:,} bytes")
             facts = json.loads(path.read_text(encoding="utf-8"))
             name = facts["arrays"]
             if facts["format"] != FORMAT or Path(name).name != name:
                 raise ValueError(f"format {facts['format']} is not {FORMAT}")
-        except FileNotFoundError:
-            raise StateError(f"there is no checkpoint in {self.folder}", fix="train without resume") from None
-        except (OSError, ValueError, KeyError, TypeError) as problem:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
             raise StateError(f"{path} is damaged: {problem}", fix="remove it and train anew") from None
         return load_state(self.folder / name), facts

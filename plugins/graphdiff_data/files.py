@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,7 +34,7 @@ def find(folder: str | Path, what: str, names: list[str], within: Iterable[str] 
         if len(have) == len(names):
             return have
         best = max(best, have, key=len)
-    state = "no such folder" if not Path(folder).is_dir() else f"{len(best)} of {len(names)} files of {what}"
+    state = "no such folder" if not os.path.isdir(folder) else f"{len(best)} of {len(names)} files of {what}"
     missing = [name for name in names if not any(path.name in name.split("|") for path in best)]
     raise DataError(
         f"{folder}: {state}; missing: {', '.join(name.replace('|', ' or ') for name in missing)}",
@@ -42,7 +43,7 @@ def find(folder: str | Path, what: str, names: list[str], within: Iterable[str] 
 
 
 def _first(place: Path, name: str) -> Path | None:
-    return next((place / option for option in name.split("|") if (place / option).exists()), None)
+    return next((place / option for option in name.split("|") if os.path.exists(place / option)), None)
 
 
 def size_of(path: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def image_folder(
 
 
 def _entries(folder: Path) -> list[Path]:
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise DataError(f"{folder}: no such folder", fix="give a folder that has a subfolder for each class")
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
