@@ -142,22 +142,6 @@ def check_kind(name: str, value: Any, kind: type | tuple[type, ...], fix: str) -
         raise ArgumentError(f"{name}={shown(value)} is {kind_of(value)}, not {kinds}", fix=fix)
 
 
-def is_file(path: Path) -> bool:
-    """Whether there is such a file; none has a name that the system refuses."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def is_dir(path: Path) -> bool:
-    """Whether there is such a folder; none has a name that the system refuses."""
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
-
-
 def path_of(value: Any) -> Path:
     """
     Raises:

@@ -175,7 +175,8 @@ def assemble(
     for line, node in lines:
         if node is not None:
             at[len(text) + 1] = node
-            comment = f"  # {node.spec!r}{'  ' + node.scope if node.scope else ''}"
+            scope = repr(node.scope)[1:-1]  # on one line, whatever characters it has
+            comment = f"  # {node.spec!r}{'  ' + scope if scope else ''}"
             text.append(f"{indent}{line}{comment}")
         else:
             text.append(f"{indent}{line}")

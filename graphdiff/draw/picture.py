@@ -95,10 +95,7 @@ class Picture:
             LayoutTimeoutError: even a layout of few boxes took too long.
         """
         path = path_of(path)
-        check_integers(dpi=dpi)
-        check_numbers(timeout=timeout)
-        if dpi < 1 or not timeout > 0:
-            raise ArgumentError(f"dpi={dpi}, timeout={timeout} draw nothing", fix="give both above 0")
+        _check_limits(dpi, timeout)
         content = renderers.written(self, path, dpi=dpi, timeout=timeout)
         write(path, content)
         return path
@@ -110,9 +107,7 @@ class Picture:
             LayoutToolMissingError: no layout engine. LayoutTimeoutError: even few boxes took too long.
         """
         check_choice("format", format, layout.FORMATS)
-        if dpi is not None:
-            check_integers(dpi=dpi)
-        check_numbers(timeout=timeout)
+        _check_limits(1 if dpi is None else dpi, timeout)
         key = format, dpi
         if self.instead is None and key not in self._rendered:
             try:
@@ -166,3 +161,10 @@ def write(path: Path, content: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()
+
+
+def _check_limits(dpi: int, timeout: float) -> None:
+    check_integers(dpi=dpi)
+    check_numbers(timeout=timeout)
+    if dpi < 1 or not timeout > 0:
+        raise ArgumentError(f"dpi={dpi}, timeout={timeout} draw nothing", fix="give both above 0")

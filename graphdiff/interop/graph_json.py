@@ -35,6 +35,14 @@ FORMAT, VERSION = "graphdiff", 1
 MOST_WRITTEN = 16
 """A constant of at most this many elements is written out."""
 
+_FIX = 'save one: draw(f).save("graph.json")'
+_KINDS: dict[str, Any] = {
+    "name": str,
+    "scope": str,
+    "source": str,
+    "params": dict,
+    "origin": (int, type(None)),
+}
 _DEFINING = ("primitives", "layers", "losses", "optimizers")
 
 JSON = dict[str, Any]
@@ -72,12 +80,12 @@ def from_json(text: str | bytes) -> Graph:
         nodes = [_read(node, operands.get(node["id"], ())) for node in found["nodes"]]
         constants = {n["id"]: _constant(n) for n in found["nodes"] if n.get("constant") is not None}
         return Graph(nodes, tuple(found["outputs"]), constants)
-    except (KeyError, TypeError, ValueError) as problem:
-        if isinstance(problem, GraphError):
-            raise
+    except GraphError as problem:
+        problem.fix = problem.fix or _FIX
+        raise
+    except Exception as problem:  # the rule of a primitive that is given any parameters may raise anything
         raise GraphError(
-            f"the JSON describes no graph: {type(problem).__name__} {problem}",
-            fix='save one: draw(f).save("graph.json")',
+            f"the JSON describes no graph: {type(problem).__name__} {problem}", fix=_FIX
         ) from problem
 
 
@@ -145,11 +153,9 @@ def _checked(text: str | bytes) -> JSON:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as problem:
-        raise GraphError(
-            f"this is no JSON: {problem}", fix='save one: draw(f).save("graph.json")'
-        ) from problem
+        raise GraphError(f"this is no JSON: {problem}", fix=_FIX) from problem
     if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise GraphError("this JSON is no graph", fix='save one: draw(f).save("graph.json")')
+        raise GraphError("this JSON is no graph", fix=_FIX)
     if found.get("version") != VERSION:
         raise GraphError(
             f"this JSON is of version {found.get('version')}, known here is {VERSION}", fix="update graphdiff"
@@ -158,6 +164,9 @@ def _checked(text: str | bytes) -> JSON:
 
 
 def _read(node: JSON, inputs: tuple[int, ...]) -> Node:
+    for name, kind in _KINDS.items():
+        if not isinstance(node[name], kind):
+            raise TypeError(f"{name}={node[name]!r}")
     return Node(
         id=node["id"],
         primitive=None if node["primitive"] is None else _primitive(node["primitive"]),

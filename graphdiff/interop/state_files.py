@@ -1,7 +1,8 @@
 """State dicts in files: safetensors to write and read, torch's own to read.
 
 Nothing in a file is ever executed: safetensors holds numbers alone, and a torch file is read with weights
-only. A file is written beside its place and moved there when it is whole.
+only (:mod:`graphdiff.interop.torch_files`). A file is written beside its place and moved there when it is
+whole.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from graphdiff.arguments import check_kind, is_dir, is_file, path_of, shown
-from graphdiff.errors import ArgumentError, BackendError, StateError
+from graphdiff.arguments import check_kind, path_of, shown
+from graphdiff.errors import ArgumentError, StateError
+from graphdiff.interop.torch_files import read_torch
 
 State = dict[str, np.ndarray[Any, Any]]
 _TORCH = (".pt", ".pth", ".bin")
@@ -88,16 +90,22 @@ def load_state(path: str | Path) -> State:
         BackendError: torch is not installed.
     """
     path = path_of(path)
-    if not is_file(path):
-        there = "is a folder, not a file" if is_dir(path) else "is no file"
-        raise StateError(f"{shown(str(path))} {there}", fix="give the path of a .safetensors or .pth file")
-    return _from_torch(path) if path.suffix in _TORCH else _from_safetensors(path)
+    if not os.path.isfile(path):
+        name = shown(str(path))
+        what = f"{name} is a folder, not a file" if os.path.isdir(path) else f"there is no file {name}"
+        raise StateError(what, fix="give the path of a .safetensors or .pth file")
+    try:
+        return read_torch(path) if path.suffix in _TORCH else _from_safetensors(path)
+    except MemoryError:
+        raise StateError(f"{path} does not fit into memory", fix="load it on a larger machine") from None
 
 
 def _from_safetensors(path: Path) -> State:
-    from safetensors import SafetensorError, deserialize
+    from safetensors import SafetensorError, deserialize, safe_open
 
     try:
+        with safe_open(path, "np"):  # fails unless the file is as long as its head says
+            pass
         return {name: _array(**entry) for name, entry in deserialize(path.read_bytes())}  # type: ignore[no-untyped-call]
     except (SafetensorError, OSError, ValueError, KeyError) as problem:
         raise StateError(
@@ -118,30 +126,3 @@ def _array(dtype: str, shape: list[int], data: bytes) -> np.ndarray[Any, Any]:
     if dtype not in _DTYPES:
         raise ValueError(f"type {dtype} is not supported")
     return np.frombuffer(data, np.dtype(_DTYPES[dtype]).newbyteorder("<")).reshape(shape)
-
-
-def _from_torch(path: Path) -> State:
-    try:
-        import torch
-    except ModuleNotFoundError:
-        raise BackendError(
-            f"{path} is a torch file, and torch is not installed", fix='pip install "graphdiff[torch]"'
-        ) from None
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as problem:  # pickle's errors, zip's, torch's own
-        why = str(problem).partition("\n")[0] or type(problem).__name__
-        raise StateError(
-            f"{path} is not a torch file of weights alone: {why}",
-            fix="save the module's state_dict(), not the module",
-        ) from None
-    if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
-        found = found["state_dict"]
-    if not isinstance(found, dict) or not all(isinstance(v, torch.Tensor) for v in found.values()):
-        raise StateError(f"{path} holds no state dict", fix="save the module's state_dict()")
-    return {name: _host(value) for name, value in found.items()}
-
-
-def _host(value: Any) -> np.ndarray[Any, Any]:
-    plain = value.detach().to_dense()
-    return np.array((plain.float() if str(plain.dtype) == "torch.bfloat16" else plain).numpy())

@@ -31,7 +31,7 @@ def value_of(text: str) -> Any:
     """JSON where it can be, else text."""
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -54,7 +54,8 @@ def made(kind: str, name: str, *plain: Any, given: Sequence[str] = (), **known: 
     options = {k: v for k, v in known.items() if k in taken} | own
     try:
         return make(*plain, **options)
-    except GraphdiffError:
+    except GraphdiffError as problem:
+        problem.locate(name)
         raise
     except (TypeError, ValueError) as problem:
         arguments = ", ".join([*map(repr, plain), *(f"{k}={v!r}" for k, v in options.items())])

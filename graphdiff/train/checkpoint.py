@@ -9,19 +9,21 @@ written goes with the next one.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graphdiff.arguments import check_integers, is_file, path_of, shown
+from graphdiff.arguments import check_integers, path_of, shown
 from graphdiff.errors import ArgumentError, StateError
 from graphdiff.interop.state_files import drop_unfinished, load_state, save_state, write_whole
 from graphdiff.processes import launch, restarts
 
 FORMAT = 2
 INDEX = "checkpoint.json"
+_MOST_FACTS = 1 << 30  # bytes; a step adds some 60
 
 
 class Checkpoints:
@@ -53,7 +55,7 @@ class Checkpoints:
     @property
     def there(self) -> bool:
         """Whether the folder holds a checkpoint."""
-        return is_file(self.folder / INDEX)
+        return os.path.lexists(self.folder / INDEX)
 
     def write(self, epoch: int, step: int, arrays: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
         """Keep the state after a step, with an epoch under way; the one before is removed afterwards.
@@ -95,13 +97,15 @@ class Checkpoints:
 
     def _facts(self) -> dict[str, Any]:
         path = self.folder / INDEX
+        if not self.there:
+            raise StateError(f"there is no checkpoint in {self.folder}", fix="train without resume")
         try:
+            if not os.path.isfile(path) or path.stat().st_size > _MOST_FACTS:
+                raise ValueError(f"not a regular file of at most {_MOST_FACTS:,} bytes")
             facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             name = facts["arrays"]
             if facts["format"] != FORMAT or Path(name).name != name:
                 raise ValueError(f"format {facts['format']} is not {FORMAT}")
-        except FileNotFoundError:
-            raise StateError(f"there is no checkpoint in {self.folder}", fix="train without resume") from None
-        except (OSError, ValueError, KeyError, TypeError) as problem:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
             raise StateError(f"{path} is damaged: {problem}", fix="remove it and train anew") from None
         return facts

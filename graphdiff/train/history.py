@@ -113,8 +113,12 @@ class History:
             ArgumentError: something else.
         """
         try:
-            epochs = [Epoch(**epoch) for epoch in known["epochs"]]
-            return cls(**known | {"epochs": [_revived(epoch) for epoch in epochs]})  # type: ignore[operator]
+            epochs = [_revived(Epoch(**epoch)) for epoch in known["epochs"]]
+            curves = {
+                name: [float(value) for value in known[name]]
+                for name in ("losses", "gradient_norms", "rates")
+            }
+            return cls(**curves, epochs=epochs, stopped=str(known["stopped"]))
         except (TypeError, KeyError, IndexError, ValueError, AttributeError) as problem:
             raise ArgumentError(
                 f"not the history of a training run: {problem}", fix="give what as_dict() gave"
@@ -122,10 +126,14 @@ class History:
 
 
 def _revived(epoch: Epoch) -> Epoch:
-    measured = epoch.validation
-    return epoch._replace(
-        train=Metrics(epoch.train), validation=None if measured is None else Metrics(measured)
+    validation = None if epoch.validation is None else _metrics(epoch.validation)
+    return Epoch(
+        int(epoch.number), _metrics(epoch.train), validation, float(epoch.rate), float(epoch.seconds)
     )
+
+
+def _metrics(known: Mapping[str, Any]) -> Metrics:
+    return Metrics({name: float(value) for name, value in known.items()})
 
 
 class Means:

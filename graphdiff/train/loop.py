@@ -14,7 +14,7 @@ import numpy as np
 from graphdiff.arguments import check_choice, check_flags, check_functions, check_integers, check_kind
 from graphdiff.cell import Cell
 from graphdiff.diagnose import diagnose
-from graphdiff.errors import ArgumentError, NonFiniteError, StateError
+from graphdiff.errors import ArgumentError, GraphdiffError, NonFiniteError, StateError
 from graphdiff.leaf import tensor
 from graphdiff.module import Parameter
 from graphdiff.tensor import Tensor
@@ -96,7 +96,7 @@ class Loop:
         for callback in callbacks:
             callback.start(self.trainer)
         if kept is not None and kept.there:
-            self._restore(*kept.read())
+            self._resume(*kept.read())
         if self.processes.size > 1:
             agree(self.trainer.replicated())
         with Bar(progress and self.processes.first, self.settings.epochs, self._steps()) as bar:
@@ -274,12 +274,26 @@ class Loop:
         if self.processes.first:
             kept.write(self.epoch, len(self.history.rates), arrays, facts)
 
+    def _resume(self, arrays: dict[str, Any], facts: dict[str, Any]) -> None:
+        """
+        Raises:
+            StateError: a checkpoint of another run, or one that a run did not write.
+        """
+        try:
+            self._restore(arrays, facts)
+        except GraphdiffError:
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError) as problem:
+            raise _damaged(f"{type(problem).__name__} {problem}") from problem
+
     def _restore(self, arrays: dict[str, Any], facts: dict[str, Any]) -> None:
         check_same(_fact(facts, "settings", dict), self._identity())
         lr, stopped = _fact(facts, "lr", float), _fact(facts, "stopped", str)
         epoch, done = _fact(facts, "epoch", int), _fact(facts, "done", int)
-        sums, seen = _fact(facts, "sums", list), _fact(facts, "seen", float)
+        sums, seen = [float(total) for total in _fact(facts, "sums", list)], _fact(facts, "seen", float)
         history = History.from_dict(_fact(facts, "history", dict))
+        if epoch < 1 or not 0 <= done <= len(history.rates) or len(sums) != len(self.means.names):
+            raise _damaged(f"epoch {epoch}, {done} steps of it done, {len(sums)} means")
         schedule, callbacks = _fact(facts, "schedule", dict), _fact(facts, "callbacks", list)
         parts: dict[str, dict[str, Any]] = {}
         for name, value in arrays.items():
@@ -306,8 +320,9 @@ def _fact(facts: dict[str, Any], name: str, kind: type) -> Any:
         StateError: nothing, or something else than it was written with.
     """
     if not isinstance(facts.get(name), (int, float) if kind is float else kind):
-        raise StateError(
-            f"the checkpoint is damaged: its {name} is {facts.get(name)!r}, no {kind.__name__}",
-            fix="remove it and train anew",
-        )
+        raise _damaged(f"its {name} is {facts.get(name)!r}, no {kind.__name__}")
     return facts[name]
+
+
+def _damaged(what: str) -> StateError:
+    return StateError(f"the checkpoint is damaged: {what}", fix="remove it and train anew")

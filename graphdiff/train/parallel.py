@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from graphdiff import context, ops
-from graphdiff.arguments import check_flags, check_kind
+from graphdiff.arguments import check_flags, check_integers, check_kind, entries
 from graphdiff.backend import Backend
 from graphdiff.cell import Cell
 from graphdiff.errors import ArgumentError
@@ -28,8 +28,17 @@ def reduced(gradients: Mapping[str, Tensor], limit: int = BUCKET) -> dict[str, T
     """The sums of gradients over all processes, by name.
 
     Args:
+        gradients: the same names, in the same order, in every process.
         limit: bytes of a bucket.
+
+    Raises:
+        ArgumentError: no dict of tensors, or a limit that is no integer.
+        BackendError: another process has ended, or does not answer.
     """
+    check_kind("gradients", gradients, Mapping, "give a dict of names and gradients")
+    for name, gradient in gradients.items():
+        check_kind(f"gradients[{name!r}]", gradient, Tensor, "give tensors")
+    check_integers(limit=limit)
     with context.no_grad(), context.role("backward"), context.scope("all processes"):
         return bucketed(gradients, ops.all_reduce, limit)
 
@@ -78,9 +87,15 @@ def agree(cells: Iterable[Cell]) -> None:
     """Give every process the first one's values.
 
     Loaded state comes in any order, and processes must go through it in the same one.
+
+    Raises:
+        ArgumentError: what are no cells.
     """
+    found = entries("cells", cells)
+    for cell in found:
+        check_kind("a cell", cell, Cell, "give parameters and other cells")
     with context.no_grad():
-        for cell in sorted(cells, key=lambda cell: cell.name):
+        for cell in sorted(found, key=lambda cell: cell.name):
             cell.assign(ops.broadcast_from(cell, 0))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from graphdiff.arguments import is_dir, is_file, path_of
+from graphdiff.arguments import path_of
 from graphdiff.errors import DataError
 
 _CHUNK = 1 << 20
@@ -35,7 +36,7 @@ def find(folder: str | Path, what: str, names: list[str], within: Iterable[str] 
         if len(have) == len(names):
             return have
         best = max(best, have, key=len)
-    state = "no such folder" if not is_dir(root) else f"{len(best)} of {len(names)} files of {what}"
+    state = "no such folder" if not os.path.isdir(folder) else f"{len(best)} of {len(names)} files of {what}"
     missing = [name for name in names if not any(path.name in name.split("|") for path in best)]
     raise DataError(
         f"{root}: {state}; missing: {', '.join(name.replace('|', ' or ') for name in missing)}",
@@ -44,7 +45,7 @@ def find(folder: str | Path, what: str, names: list[str], within: Iterable[str] 
 
 
 def _first(place: Path, name: str) -> Path | None:
-    return next((place / option for option in name.split("|") if is_file(place / option)), None)
+    return next((place / option for option in name.split("|") if os.path.exists(place / option)), None)
 
 
 def size_of(path: Path) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphdiff.arguments import check_flags, check_integers, is_dir, path_of
+from graphdiff.arguments import check_flags, check_integers, path_of
 from graphdiff.errors import ArgumentError, DataError
 from graphdiff.train import Arrays, Dataset, hold_out
 from graphdiff.train.data import Array
@@ -71,7 +72,7 @@ def image_folder(
 
 
 def _entries(folder: Path) -> list[Path]:
-    if not is_dir(folder):
+    if not os.path.isdir(folder):
         raise DataError(f"{folder}: no such folder", fix="give a folder that has a subfolder for each class")
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 

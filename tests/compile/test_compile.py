@@ -381,3 +381,17 @@ def test_sums_over_transposed_values_keep_their_order():
         compiled, eager = gd.compile(fn), fn(gd.tensor(x))
         for _ in range(3):
             same_bits(compiled(x), eager)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+@given(name=st.text(min_size=1) | st.sampled_from(["a\n    owned()", "a\r    owned()", "\0", "\ud800"]))
+def test_a_name_is_never_code(backend, name):
+    """Not in the program that a graph becomes, where scopes stand beside its lines."""
+
+    def fn(x):
+        with gd.scope(name):
+            return (gd.tanh(x.named(name)) * 2).named(name)
+
+    with gd.backend(backend):
+        x = gd.tensor([1.0, 2.0])
+        np.testing.assert_allclose(gd.compile(fn)(x).numpy(), fn(x).numpy(), rtol=1e-6)

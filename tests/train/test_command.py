@@ -183,7 +183,7 @@ def test_torch_trains_it_as_well(tmp_path):
         ),
         (
             ("mlp", "--data", "digits", "-m", "hidden=abc"),
-            "hidden='abc', of type str, is no tuple",
+            "mlp: hidden='abc' is a str, not a tuple",
         ),
         (("linear", "--data", "digits", "-o", "weight_deacy=1"), "did you mean 'weight_decay'?"),
         (("linear", "--data", "digits", "-o", "beta=[1]"), "did you mean 'betas'?"),
@@ -193,7 +193,7 @@ def test_torch_trains_it_as_well(tmp_path):
         ),
         (("linear", "--data", "digits", "--augment", "Cutout:3"), "--augment Cutout:3 changes images"),
         (("lenet5", "--data", "digits", "--augment", "Cutuot:3"), "Did you mean 'Cutout'?"),
-        (("lenet5", "--data", "digits", "--augment", "Cutout:x"), "Cutout('x') cannot be made"),
+        (("lenet5", "--data", "digits", "--augment", "Cutout:x"), "Cutout: size='x' is no integer"),
         (
             ("lenet5", "--data", "digits", "--augment", "GeometricDistortion:rotaton=1"),
             "did you mean 'rotation'?",

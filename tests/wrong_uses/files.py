@@ -57,7 +57,7 @@ def _arrays_gone(folder):
 
 WRONG = {
     "a state file that is not there": (lambda d: gd.load_state(d / "no.safetensors"), ["no.safetensors"]),
-    "a state file that is a folder": (lambda d: gd.load_state(d), ["no file"]),
+    "a state file that is a folder": (lambda d: gd.load_state(d), ["is a folder, not a file"]),
     "a state file of something else": (
         lambda d: gd.load_state(_file(d / "s.safetensors")),
         ["s.safetensors", "whole"],

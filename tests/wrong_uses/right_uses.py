@@ -94,6 +94,7 @@ OPERATIONS = {
     "argmin": use(gd.argmin, X),
     "avg_pool1d": use(gd.avg_pool1d, SEQUENCES, 2),
     "avg_pool2d": use(gd.avg_pool2d, IMAGES, 2),
+    "broadcast_from": use(gd.broadcast_from, X, 0),
     "broadcast_to": use(gd.broadcast_to, X, (4, 2, 3)),
     "cast": use(gd.cast, X, "float32"),
     "channel_window_sum": use(gd.channel_window_sum, IMAGES, 3),
@@ -279,7 +280,7 @@ METHODS = {
     "LossScaler.scaled": use(gd.LossScaler().scaled, LOSS),
     "LossScaler.load_state_dict": use(_fresh(gd.LossScaler, "load_state_dict"), gd.LossScaler().state_dict()),
     "Checkpoints.write": use(
-        lambda *a: train.Checkpoints("/proc/self/kept").write(*a), 1, {"w": LINE}, {"epoch": 1}
+        lambda *a: train.Checkpoints("/proc/self/kept").write(*a), 1, 1, {"w": LINE}, {"epoch": 1}
     ),
     "History.from_dict": use(train.History.from_dict, train.History().as_dict()),
 }
@@ -292,6 +293,7 @@ TRAINING = {
     "train.Checkpoints": use(train.Checkpoints, "/proc/self/kept"),
     "train.TensorBoard": use(train.TensorBoard, "/proc/self/events"),
     "train.accuracy": use(train.accuracy, gd.tensor([[1.0, 2.0]]), gd.tensor([1])),
+    "train.agree": use(train.agree, [gd.Parameter([1.0])]),
     "train.as_batches": use(_all(train.as_batches), DATA),
     "train.batches": use(_all(train.batches), DATA, 5),
     "train.check_schedule": use(train.check_schedule, gd.schedules.Constant(0.1), True),
@@ -307,6 +309,7 @@ TRAINING = {
     "train.random_restarts": use(train.random_restarts, _make, DATA, restarts=1, epochs=1, progress=False),
     "train.range_test": use(train.range_test, trainer().model, S.hinge, O.SGD(0.1), DATA, steps=3),
     "train.search": use(train.search, _make, [{}], DATA, k=2, epochs=1, progress=False),
+    "train.reduced": use(train.reduced, {"w": X}),
     "train.synchronise": use(train.synchronise, L.BatchNorm1d(2)),
     "transforms.ColorCast": use(_then(T.ColorCast, IMAGES)),
     "transforms.ColorJitter": use(_then(T.ColorJitter, IMAGES)),
