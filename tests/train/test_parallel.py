@@ -125,6 +125,14 @@ def test_processes_that_see_other_batches_are_refused(three, source):
         assert "no sampler that deals out" in said
 
 
+def test_running_statistics_are_the_first_processs_in_the_end(three):
+    alone, *each = three("unsynchronised")
+    for key in alone:
+        for found in each[1:]:
+            np.testing.assert_array_equal(found[key], each[0][key], err_msg=key)
+    assert not np.allclose(each[0]["norm.running_mean"], alone["norm.running_mean"])
+
+
 def test_what_stops_one_process_stops_all(three):
     alone, *each = three("stopped")
     assert [int(found["epochs"]) for found in (alone, *each)] == [2, 2, 2, 2]
