@@ -25,7 +25,11 @@ BUCKET = 25 << 20  # bytes, as torch has it
 
 
 def reduced(gradients: Mapping[str, Tensor], limit: int = BUCKET) -> dict[str, Tensor]:
-    """The sums of gradients over all processes, by name.
+    """The sums of gradients over all processes, by name; the gradients themselves where there is one.
+
+    What each process differentiates is its part of one loss: the mean over its share of a batch times the
+    share's weight (:meth:`graphdiff.processes.Processes.share`). Every process must give the same names and
+    shapes.
 
     Args:
         gradients: the same names, in the same order, in every process.
@@ -84,7 +88,7 @@ def _in_one(bucket: Mapping[str, Tensor], exchange: Callable[[Tensor], Tensor]) 
 
 
 def agree(cells: Iterable[Cell]) -> None:
-    """Give every process the first one's values.
+    """Give every process the first one's values: of a model's parameters before training, say.
 
     Loaded state comes in any order, and processes must go through it in the same one.
 

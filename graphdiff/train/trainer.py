@@ -129,7 +129,8 @@ class Trainer:
         anew in which memory layout it is faster, and rounds otherwise.)
 
         Args:
-            train, validation: (inputs, labels), a torch DataLoader, or any iterable of such batches.
+            train, validation: (inputs, labels), a torch DataLoader, or any iterable of such batches; where
+                several processes train together, the same in each of them, which takes its share of a batch.
             epochs: in all, those before a checkpoint included.
             transform: changes the training inputs of each batch (augmentation).
             schedule: sets the learning rate: one of ``graphdiff.schedules``, a function from what is counted
@@ -139,7 +140,7 @@ class Trainer:
             callbacks: one, or several, told what happens in this order.
             checkpoints: where the run is kept.
             resume: go on from the checkpoint that is there, if there is one; a run that is there is not
-                overwritten.
+                overwritten. A process that a launcher starts anew goes on by itself.
             fetch_every: loss and metrics are fetched from the device, and the loss is checked, after so many
                 steps; on the CPU each by default, on other devices every 20th.
             keep_going: go on although the loss is not finite.
@@ -147,7 +148,10 @@ class Trainer:
         Raises:
             NonFiniteError: the loss or its gradient became NaN or infinite. The message names the node in
                 which that arose; all state is as it was before that batch.
-            ArgumentError, ShapeError: data that make no batches, or settings that make no sense.
+            ArgumentError, ShapeError: data that make no batches or are not the same in all processes, or
+                settings that make no sense.
+            BackendError: another process has ended, or has not come in the time it is waited for
+                (:mod:`graphdiff.processes`).
             StateError: a checkpoint that is damaged, of another run, or there without ``resume``.
         """
         from graphdiff.train.callbacks import as_callbacks

@@ -71,6 +71,15 @@ def few():
     return found | {"of two": list(made.evaluate((x[:2], y[:2])).values())}
 
 
+def unsynchronised():
+    """Each process has running statistics of its own examples, until the epoch ends."""
+    gd.seed(5)
+    layers = gd.layers
+    net = layers.Sequential(norm=layers.BatchNorm2d(1), flat=layers.Flatten(), fc=layers.Linear(36, 10))
+    made = gd.Trainer(net, gd.losses.softmax_cross_entropy, gd.optimizers.SGD(0.1))
+    return trained(made, images(24, 1, 6), batch_size=6)
+
+
 def alone_in_the_last_batch():
     """The last batch has one example, and dropout draws for it what it draws in one process."""
     gd.seed(6)
@@ -189,6 +198,7 @@ JOBS = {
     "equal": {"lenet": lambda: trained(*lenet()), "resnet20": lambda: trained(*resnet20())},
     "three": {
         "few": few,
+        "unsynchronised": unsynchronised,
         "single": alone_in_the_last_batch,
         "long": long,
         "constants": constants,

@@ -129,6 +129,11 @@ class Campaign:
         else:
             process, where = self._at_a_line(run, folder, place, whole.lines)
         if not run.two:
+            for _ in range(self.rng.randint(0, 2)):  # again, where it goes on
+                process = run.start(folder, resume=True)
+                time.sleep(self.rng.uniform(0, whole.seconds))
+                process.kill()
+                process.wait()
             process = run.start(folder, resume=True)
         found = run.finish(process, folder)
         assert place == "moment" or (folder / "killed").exists(), where

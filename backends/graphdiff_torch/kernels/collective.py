@@ -18,6 +18,7 @@ from graphdiff.processes import ALONE, TIMEOUT, Processes, launched, patience, r
 
 Array = Any
 _LOOK = 1.0  # seconds after which a process that waits says so
+_ALIKE = "have all processes exchange as many tensors, of the same shapes and dtypes, in the same order"
 _OWN = re.compile(r"^\[\S+:\d+\] |\. This is typically .*")  # gloo's source line, and its advice
 
 
@@ -73,7 +74,7 @@ def _join(device: torch.device) -> None:
         _board.unsay()
     except (RuntimeError, ValueError) as problem:
         if _late(problem):
-            raise _unanswered() from None
+            raise _failure(problem) from None
         raise BackendError(
             f"the {launched()} processes found no way to each other: {problem}",
             fix="start them with torchrun, which sets MASTER_ADDR, MASTER_PORT, RANK and WORLD_SIZE",
@@ -109,7 +110,7 @@ def _begun(start: Kernel) -> Kernel:
         try:
             return start(x, **params)
         except RuntimeError as problem:
-            raise _lost(problem) from None
+            raise _failure(problem) from None
 
     return begin
 
@@ -121,7 +122,7 @@ def awaited(result: Array) -> Array:
         said = dist.get_backend() == "gloo" and _said(result.work)
         result.work.wait()
     except RuntimeError as problem:
-        raise (_unanswered() if _late(problem) else _lost(problem)) from None
+        raise _failure(problem) from None
     if said and _board is not None:
         _board.unsay()
     del result.work
@@ -146,21 +147,26 @@ def _late(problem: Exception) -> bool:
     return "timed out" in str(problem).lower() or "timeout" in str(problem).lower()
 
 
+def _failure(problem: Exception) -> BackendError:
+    if _late(problem):
+        return _unanswered()
+    first = _OWN.sub("", str(problem).strip().splitlines()[0])
+    if "mismatch" in first:
+        return BackendError(f"{_own_name()} exchanges something else than the others: {first}", fix=_ALIKE)
+    return BackendError(
+        f"{_own_name()} lost the others, one of which has ended: {first}",
+        fix="see what that one said last; with checkpoints, torchrun --max-restarts=1 goes on from the last. "
+        f"(If it says EnforceNotMet: {_ALIKE}; TORCH_DISTRIBUTED_DEBUG=DETAIL tells them apart.)",
+    )
+
+
 def _unanswered() -> BackendError:
     silent = _board.silent() if _board is not None else []
-    who = " and ".join(f"process {k}" for k in silent) or "another one, at work on another sum"
+    who = " and ".join(f"process {k}" for k in silent) or "another one, which waits for something else"
     return BackendError(
         f"{_own_name()} has waited {patience():g} seconds for {who}",
         fix="see what that one does: it may be stopped, hang, or take another way through the program; if it "
         f"only has more to do than the others, give it time: {TIMEOUT}={6 * patience():g}",
-    )
-
-
-def _lost(problem: Exception) -> BackendError:
-    first = _OWN.sub("", str(problem).strip().splitlines()[0])
-    return BackendError(
-        f"{_own_name()} lost the others, one of which has ended: {first}",
-        fix="see what that one said last; with checkpoints, torchrun --max-restarts=1 goes on from the last",
     )
 
 
