@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from graphdiff.draw import markup, palette, words
@@ -50,7 +51,7 @@ def modules_dot(overview: Overview, title: str = "", steady: bool = False) -> st
     if panels:
         _write_rows(dot, overview)
     if overview.subject.record is not None and any(link.gradient for link in overview.links):
-        _write_legend(dot, overview, steady)
+        _write_legend(dot, overview, arrows.feet, steady)
     return str(dot.source)
 
 
@@ -197,7 +198,7 @@ def _write_rows(dot: graphviz.Digraph, overview: Overview) -> None:
         dot.subgraph(row)
 
 
-def _write_legend(dot: graphviz.Digraph, overview: Overview, every_state: bool) -> None:
+def _write_legend(dot: graphviz.Digraph, overview: Overview, feet: Sequence[str], every_state: bool) -> None:
     def text(words: str) -> str:
         return markup.cell(markup.font(words, palette.GREY, 9))
 
@@ -219,6 +220,5 @@ def _write_legend(dot: graphviz.Digraph, overview: Overview, every_state: bool) 
     legend = markup.table(space, markup.row(*row), CELLPADDING=3)
     dot.node("legend", label=markup.label(legend), tooltip="the colour of a gradient's norm")
     tails = {link.tail for link in overview.links}
-    for box in overview.boxes:
-        if box.id not in tails:
-            dot.edge(box.id, "legend", style="invis")
+    for id in [*feet, *(box.id for box in overview.boxes if box.id not in tails)]:
+        dot.edge(id, "legend", style="invis")
