@@ -79,7 +79,8 @@ def draw(
         fold: scopes to draw as one box each: names as pictures show them, paths or glob patterns
             (``"layer1"``, ``"layer3.*"``).
         unfold: scopes to draw with all that is inside them, likewise, and the names of composites to draw as
-            what they are made of; ``True`` for all composites.
+            what they are made of; ``True`` for all composites. Of a graph without scopes, the numbers of
+            operations, ``"1201-1300"``, as its boxes name them.
         depth: the most levels of scopes.
         between: two names of tensors, or of scopes as in ``fold``: only what lies on the paths from the one
             to the other is drawn.
@@ -122,7 +123,9 @@ def draw(
     whole = unfolded(whole, asked.composites)
     drawn = tidied(whole)
     if style == "auto":
-        style = _style_for(drawn, bool(asked.folded or asked.unfolded or depth is not None), boxes)
+        style = _style_for(
+            drawn, bool(asked.folded or asked.unfolded or asked.spans or depth is not None), boxes
+        )
     if style not in renderers.styles():
         there = ", ".join(map(repr, ["auto", *renderers.styles()]))
         raise ArgumentError(f"style={style!r} is unknown", fix=f"use one of {there}")
