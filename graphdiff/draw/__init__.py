@@ -56,7 +56,6 @@ def draw(
     boxes: int | None = None,
     numbers: str | Collection[str] = (),
     color: str = "gradient",
-    steady: bool = False,
 ) -> Picture:
     """Draw what was computed.
 
@@ -95,8 +94,6 @@ def draw(
             "gradients" and "histogram".
         color: what the colour of boxes stands for: "gradient", which is on the chips; or "time", "bytes" or
             "flops", the share of the largest.
-        steady: whether the text has the same cells whatever the numbers, as the frames of a film need: the
-            legend has all states, and bad values are told in the heading alone.
 
     Returns:
         The picture. Nothing is laid out yet.
@@ -136,7 +133,7 @@ def draw(
         )
     unseen = style == "circuit" or show not in ("auto", "forward")
     figures = figures_of(gradients or target, numbers, color, unseen)
-    options = Options(title, asked, depth, boxes, local_gradients, figures, steady)
+    options = Options(title, asked, depth, boxes, local_gradients, figures)
     picture = renderers.drawn(style, drawn, options)
     picture.subject, picture.numbers = whole, figures.numbers
     return picture
