@@ -56,7 +56,6 @@ def draw(
     boxes: int | None = None,
     numbers: str | Collection[str] = (),
     color: str = "gradient",
-    steady: bool = False,
 ) -> Picture:
     """Draw what was computed.
 
@@ -79,7 +78,8 @@ def draw(
         fold: scopes to draw as one box each: names as pictures show them, paths or glob patterns
             (``"layer1"``, ``"layer3.*"``).
         unfold: scopes to draw with all that is inside them, likewise, and the names of composites to draw as
-            what they are made of; ``True`` for all composites.
+            what they are made of; ``True`` for all composites. Of a graph without scopes, the numbers of
+            operations, ``"1201-1300"``, as its boxes name them.
         depth: the most levels of scopes.
         between: two names of tensors, or of scopes as in ``fold``: only what lies on the paths from the one
             to the other is drawn.
@@ -94,8 +94,6 @@ def draw(
             "gradients" and "histogram".
         color: what the colour of boxes stands for: "gradient", which is on the chips; or "time", "bytes" or
             "flops", the share of the largest.
-        steady: whether the text has the same cells whatever the numbers, as the frames of a film need: the
-            legend has all states, and bad values are told in the heading alone.
 
     Returns:
         The picture. Nothing is laid out yet.
@@ -116,7 +114,7 @@ def draw(
     from graphdiff.errors import ArgumentError
 
     _check(title, depth, boxes, style=style, show=show, color=color)
-    check_flags(local_gradients=local_gradients, steady=steady)
+    check_flags(local_gradients=local_gradients)
     whole = without(subject_of(target, gradients, show), hide)
     if between is not None:
         whole = on_paths(whole, between)
@@ -124,7 +122,9 @@ def draw(
     whole = unfolded(whole, asked.composites)
     drawn = tidied(whole)
     if style == "auto":
-        style = _style_for(drawn, bool(asked.folded or asked.unfolded or depth is not None), boxes)
+        style = _style_for(
+            drawn, bool(asked.folded or asked.unfolded or asked.spans or depth is not None), boxes
+        )
     if style not in renderers.styles():
         there = ", ".join(map(repr, ["auto", *renderers.styles()]))
         raise ArgumentError(f"style={style!r} is unknown", fix=f"use one of {there}")
@@ -135,7 +135,7 @@ def draw(
         )
     unseen = style == "circuit" or show not in ("auto", "forward")
     figures = figures_of(gradients or target, numbers, color, unseen)
-    options = Options(title, asked, depth, boxes, local_gradients, figures, steady)
+    options = Options(title, asked, depth, boxes, local_gradients, figures)
     picture = renderers.drawn(style, drawn, options)
     picture.subject, picture.numbers = whole, figures.numbers
     return picture

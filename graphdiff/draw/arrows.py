@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from graphdiff.draw import markup, palette
 from graphdiff.draw.chips import chip
+from graphdiff.draw.columns import columns_of
 from graphdiff.draw.modules import Link, Overview
 
 if TYPE_CHECKING:
     import graphviz
 
+_JOINT = {"shape": "circle", "fixedsize": "true", "width": "0.25", "fontsize": "11", "color": palette.NEUTRAL}
 _STRAIGHT = "100"  # or a frame would be pulled together until it is narrower than the labels in it
 
 
@@ -25,6 +28,9 @@ class Arrows:
         self.panels = len(overview.stages) > 1
         self.box = {box.id: box for box in overview.boxes}
         self.neighbours = {(one.id, other.id) for one, other in itertools.pairwise(overview.boxes)}
+        self.column = columns_of(overview)
+        self.feet: list[str] = []
+        """The joints at which columns end."""
         self.outs = Counter(link.tail for link in self.links)
         self.ins = Counter(link.head for link in self.links)
 
@@ -56,14 +62,26 @@ class Arrows:
         elif link.backward and self.panels:  # so that a row is a layer in every panel
             ends = link.head, link.tail
             flows["dir"] = "back"
-        self.dot.edge(
-            *ends,
-            label=None if across else self._label(link),
-            tooltip=markup.tip(link.text),
-            labeltooltip=" ",
-            id=link.id,
-            **flows,
-        )
+        flows |= {"tooltip": markup.tip(link.text), "labeltooltip": " "}
+        if self.column[link.tail] != self.column[link.head]:
+            ends = self._joined(link, flows)
+        self.dot.edge(*ends, label=None if across else self._label(link), id=link.id, **flows)
+
+    def _joined(self, link: Link, flows: Mapping[str, str]) -> tuple[str, str]:
+        """Write the second part of a link to another column, from a joint at its head, and say how the first
+        one leads to the joint at the foot of its own."""
+        number = len(self.feet)
+        letter, foot, head = chr(ord("A") + number), f"j{number}", f"j{number}_on"
+        self.feet.append(foot)
+        for joint in (foot, head):
+            self.dot.node(joint, label=letter, tooltip=f"goes on at {letter}", id=joint, **_JOINT)
+        top = next(box.id for box in self.box.values() if self.column[box.id] == 0)
+        if not self.box[top].around:  # columns stand from left to right, and begin at one height
+            row = markup.same_rank()
+            row.edge(top, head)
+            self.dot.subgraph(row)
+        self.dot.edge(head, link.head, id=f"{link.id}_on", **flows)
+        return link.tail, foot
 
     def _label(self, link: Link) -> str | None:
         """A label a little away from its arrow; it hides the border of a frame that it may lie on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from graphdiff.draw import words
+from graphdiff.draw import bands, words
 from graphdiff.draw.folding import Folding, Group, fold
 from graphdiff.draw.kinds import kinds, listing
 from graphdiff.draw.leaves import MOST_APART, Leaves
@@ -108,6 +108,7 @@ class _Builder:
             fill,
             scope=".".join(group.scope),
             members=group.members,
+            rows=(bands.told(group.members, self.subject),) if group.band else (),
             stage=stage,
         )
         if self.panels and stage != "forward":
@@ -244,6 +245,9 @@ class _Builder:
         if subject.operations != len(self.groups):
             operations = words.plural(subject.operations, "operation")
             facts.append(f"{operations} shown as {words.plural(len(self.groups), 'box')}")
+        if banded := [group.band for group in self.groups if group.band]:
+            first, last = banded[len(banded) // 2]
+            facts.append(f'unfold="{first}-{last}" shows what is in a box')
         if subject.record is None and parameters and not self.panels:
             facts.append("no backward yet")
         if hidden:

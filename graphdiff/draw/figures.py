@@ -114,12 +114,8 @@ def _first_bad(target: Any) -> Bad | None:
     return search.reaching(run.forward) or search.first(n for n in run.graph if n.role == "backward")
 
 
-def annotated(view: Overview, figures: Figures, marks: bool = True) -> None:
-    """Write the figures into the boxes of a view, and the first bad node into its heading.
-
-    Args:
-        marks: whether the box where bad values begin is marked.
-    """
+def annotated(view: Overview, figures: Figures) -> None:
+    """Write the figures into the boxes of a view, and the first bad node into its heading and its box."""
     rows = [_rows_of(box, view.subject.items, figures.numbers) for box in view.boxes]
     if figures.numbers is not None:
         view.boxes = [
@@ -129,8 +125,7 @@ def annotated(view: Overview, figures: Figures, marks: bool = True) -> None:
         _tint(view, rows, figures.color)
     if figures.bad is not None:
         view.facts.insert(0, told(figures.bad))
-        if marks:
-            view.boxes = [marked(box, view.subject.items, figures.bad) for box in view.boxes]
+        view.boxes = [marked(box, view.subject.items, figures.bad) for box in view.boxes]
 
 
 def _rows_of(box: Box, items: Sequence[Item], numbers: Numbers | None) -> list[Row]:

@@ -5,9 +5,10 @@ Folding never makes a cycle: where a scope is left and entered again, its box is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
+from graphdiff.draw.bands import Span, bands
 from graphdiff.draw.scopes import Asked, Scope, parts
 from graphdiff.draw.subject import Subject
 
@@ -31,6 +32,8 @@ class Group:
         instances: where the box stands for equal pieces, the operations of each of them.
         last: the scope of the last piece.
         beside: the pieces stand side by side; else each takes what the one before it gives.
+        band: the numbers of the first and the last, where nothing but the order of computation holds it
+            together.
         of: the first operation of the group of the forward pass that it belongs to, for one of a later stage.
     """
 
@@ -40,6 +43,7 @@ class Group:
     instances: tuple[tuple[int, ...], ...] = ()
     last: Scope = ()
     beside: bool = False
+    band: Span | None = None
     of: int | None = None
 
 
@@ -52,6 +56,7 @@ class Folding:
         page: as many boxes as are aimed at.
         depth: the most levels of scopes.
         folded, unfolded: scopes that are one box each, or that are shown with all that is inside.
+        spans: operations that are shown one by one, by their numbers; the others are in bands then.
     """
 
     room: int = BUDGET
@@ -59,13 +64,14 @@ class Folding:
     depth: int | None = None
     folded: Collection[Scope] = ()
     unfolded: Collection[Scope] = ()
+    spans: Sequence[Span] = ()
 
 
 def folding_of(asked: Asked, depth: int | None, boxes: int | None, style: str) -> Folding:
     """How far to fold for a style: the tensor style shows every layer while that can be laid out."""
     most = boxes or (_MOST_LAYERS if style == "tensor" else BUDGET)
     page = boxes or (_MOST_LAYERS if style == "tensor" else _PAGE)
-    return Folding(most, page, depth, asked.folded, asked.unfolded)
+    return Folding(most, page, depth, asked.folded, asked.unfolded, asked.spans)
 
 
 Simplify = Callable[[Subject, Sequence[Group]], Sequence[Group]]
@@ -76,18 +82,26 @@ def fold(subject: Subject, folding: Folding, simplify: Simplify = lambda _, grou
     order.
 
     The deepest scopes fold first; then stretches of operations without a scope; then whatever is
-    neighboured in the order of computation. ``simplify`` makes fewer of the boxes of each attempt.
+    neighboured in the order of computation, in bands. ``simplify`` makes fewer of the boxes of each attempt.
     """
     operations = subject.first_operations
+    if folding.spans:
+        return _banded(operations, folding)
     scopes = {i: parts(subject.items[i].node.scope) for i in operations}
     found = _at_some_depth(subject, operations, scopes, folding, simplify)
-    scoped = any(scopes.values()) or len(operations) <= folding.room
-    if found and len(found) <= (folding.room if scoped else folding.page):
+    scoped = any(scopes.values())
+    if found and len(found) <= (folding.room if scoped or len(operations) <= folding.room else folding.page):
         return found
-    groups = _in_runs(subject, operations, scopes, folding.room)
-    if len(groups) <= folding.room:
-        return groups
-    return list(_segments(operations, max(1, min(_MOST_RUNS, folding.room))))
+    groups = _in_runs(subject, operations, scopes, folding.room) if scoped else []
+    return groups if 0 < len(groups) <= folding.room else _banded(operations, folding)
+
+
+def _banded(operations: Sequence[int], folding: Folding) -> list[Group]:
+    """Bands of operations; single ones stand for themselves."""
+    return [
+        Group((), (), tuple(operations[first - 1 : last]), band=(first, last) if first < last else None)
+        for first, last in bands(len(operations), folding.room, folding.spans)
+    ]
 
 
 def _at_some_depth(
@@ -174,12 +188,6 @@ def _in_runs(
             keys[i] = ("", (str(run), ""))
     groups = acyclic(subject, operations, keys.__getitem__)
     return [Group(scopes[m[0]][:1], (), m) for m in groups]
-
-
-def _segments(operations: Sequence[int], budget: int) -> Iterator[Group]:
-    length = -(-len(operations) // budget)
-    for start in range(0, len(operations), length):
-        yield Group((), (), tuple(operations[start : start + length]))
 
 
 def acyclic(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from graphdiff.draw import markup, palette, words
@@ -38,8 +39,8 @@ _FILLS = {
 _STRIP = 150  # the width of a strip in points
 
 
-def modules_dot(overview: Overview, title: str = "", steady: bool = False) -> str:
-    """The overview as DOT text; a steady one has a legend of all states, not only of those that occur."""
+def modules_dot(overview: Overview, title: str = "") -> str:
+    """The overview as DOT text."""
     panels = len(overview.stages) > 1
     dot = markup.digraph(_GRAPH | ({"newrank": "true"} if panels else {}), _NODE, _EDGE)
     arrows = Arrows(dot, overview)
@@ -50,7 +51,7 @@ def modules_dot(overview: Overview, title: str = "", steady: bool = False) -> st
     if panels:
         _write_rows(dot, overview)
     if overview.subject.record is not None and any(link.gradient for link in overview.links):
-        _write_legend(dot, overview, steady)
+        _write_legend(dot, overview, arrows.feet)
     return str(dot.source)
 
 
@@ -197,7 +198,7 @@ def _write_rows(dot: graphviz.Digraph, overview: Overview) -> None:
         dot.subgraph(row)
 
 
-def _write_legend(dot: graphviz.Digraph, overview: Overview, every_state: bool) -> None:
+def _write_legend(dot: graphviz.Digraph, overview: Overview, feet: Sequence[str]) -> None:
     def text(words: str) -> str:
         return markup.cell(markup.font(words, palette.GREY, 9))
 
@@ -209,16 +210,15 @@ def _write_legend(dot: graphviz.Digraph, overview: Overview, every_state: bool) 
     row = [text(f"gradient norm: vanishing{markup.BLANK}"), *scale, text(f"{markup.BLANK}exploding")]
     norms = norms_in(overview)
     known = [norm.value for norm in norms if norm.state == "known"]
-    if every_state or not all(map(math.isfinite, known)):
+    if not all(map(math.isfinite, known)):
         row.append(colour(float("nan"), "NaN / ∞", 40))
-    if every_state or 0 in known:
+    if 0 in known:
         row += [markup.cell(WIDTH=6), chip(Norm("known", 0.0)), text("zero")]
-    if every_state or any(norm.state == "none" for norm in norms):
+    if any(norm.state == "none" for norm in norms):
         row += [markup.cell(WIDTH=6), markup.cell(BGCOLOR=palette.EMPTY, WIDTH=14), text("no gradient here")]
     space = markup.row(markup.cell(HEIGHT=8))
     legend = markup.table(space, markup.row(*row), CELLPADDING=3)
     dot.node("legend", label=markup.label(legend), tooltip="the colour of a gradient's norm")
     tails = {link.tail for link in overview.links}
-    for box in overview.boxes:
-        if box.id not in tails:
-            dot.edge(box.id, "legend", style="invis")
+    for id in [*feet, *(box.id for box in overview.boxes if box.id not in tails)]:
+        dot.edge(id, "legend", style="invis")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from graphdiff.arguments import shown
+from graphdiff.draw.bands import Span, span_of
 from graphdiff.draw.subject import Subject
 from graphdiff.errors import ArgumentError
 from graphdiff.primitive import Composite
@@ -18,11 +19,13 @@ Names = str | Collection[str]
 
 @dataclass(frozen=True)
 class Asked:
-    """What a user wants folded and unfolded: scopes, and the names of composites, or ``True`` for all."""
+    """What a user wants folded and unfolded: scopes, and the names of composites, or ``True`` for all; and
+    operations by their numbers."""
 
     folded: tuple[Scope, ...] = ()
     unfolded: tuple[Scope, ...] = ()
     composites: bool | tuple[str, ...] = ()
+    spans: tuple[Span, ...] = ()
 
 
 def asked_for(subject: Subject, fold: Names, unfold: bool | Names) -> Asked:
@@ -39,10 +42,13 @@ def asked_for(subject: Subject, fold: Names, unfold: bool | Names) -> Asked:
     composites = dict.fromkeys(p.name for p in primitives if isinstance(p, Composite))
     meant = [name for name in listed(unfold) if name in composites]
     unfolded: list[Scope] = []
+    spans: list[Span] = []
     for name in listed(unfold):
-        if name not in composites:
+        if (span := span_of(name)) and not matching(scopes, name):
+            spans.append(span)
+        elif name not in composites:
             unfolded += _named(scopes, name, {p.name for p in primitives}, composites)
-    return Asked(tuple(folded), tuple(unfolded), tuple(meant))
+    return Asked(tuple(folded), tuple(unfolded), tuple(meant), tuple(spans))
 
 
 def _named(

@@ -29,7 +29,6 @@ class Options:
         boxes: the most boxes.
         local_gradients: whether to print the derivative of each operation by each operand.
         figures: the numbers in boxes, and the first bad node.
-        steady: whether the text has the same cells whatever the numbers.
     """
 
     title: str = ""
@@ -38,12 +37,11 @@ class Options:
     boxes: int | None = None
     local_gradients: bool = False
     figures: Figures = field(default_factory=Figures)
-    steady: bool = False
 
 
 def circuit(subject: Subject, options: Options) -> Picture:
     """A circle for every operation."""
-    bad = None if options.steady else options.figures.bad
+    bad = options.figures.bad
     view = circuit_of(subject, options.local_gradients, bad)
     boxes = len(view.operators) + len(view.leaves) + len(view.results)
 
@@ -69,7 +67,7 @@ def _boxes(subject: Subject, options: Options, style: str, asked: int = 0, why: 
     folding = folding_of(options.asked, options.depth, options.boxes, style)
     view = overview_of(subject, folding, roll=style == "overview")
     view.boxes = labelled(view.boxes, view.subject)
-    annotated(view, options.figures, marks=not options.steady)
+    annotated(view, options.figures)
     boxes = len(view.boxes)
     asked = max(asked, boxes)
     if why:
@@ -79,7 +77,7 @@ def _boxes(subject: Subject, options: Options, style: str, asked: int = 0, why: 
         return _coarser(subject, options, asked, budget, why)
 
     return Picture(
-        modules_dot(view, options.title, options.steady),
+        modules_dot(view, options.title),
         view,
         title=options.title,
         boxes=boxes,
@@ -89,5 +87,5 @@ def _boxes(subject: Subject, options: Options, style: str, asked: int = 0, why: 
 
 def _coarser(subject: Subject, options: Options, asked: int, budget: int, why: str) -> Picture:
     """Fewer boxes than were asked for, whatever was to be unfolded."""
-    fewer = Options(options.title, boxes=budget, figures=options.figures, steady=options.steady)
+    fewer = Options(options.title, boxes=budget, figures=options.figures)
     return _boxes(subject, fewer, "overview", asked, why)

@@ -164,6 +164,14 @@ class Subject:
         return found
 
     @cached_property
+    def depths(self) -> Sequence[int]:
+        """For every node how many operations lie on the longest way to it, itself included."""
+        found: list[int] = []
+        for item in self.items:
+            found.append(max([found[k] for k in item.inputs], default=0) + (item.node.primitive is not None))
+        return found
+
+    @cached_property
     def kinds(self) -> Sequence[int]:
         """For every node a number that those share which compute the same: an operation with the same
         parameters, but for the place that a part is taken from, on and to the same specs."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from graphdiff.draw import words
+from graphdiff.draw.bands import name_of
 from graphdiff.draw.folding import Group
 from graphdiff.draw.kinds import counted, kinds, listing
 from graphdiff.draw.modules import Box
@@ -39,9 +40,11 @@ def _of_several(group: Group, piece: Sequence[int], subject: Subject) -> tuple[s
     """What several operations outside a scope are called: the scopes inside, or what they do, or how many
     they are."""
     items = subject.items
-    if scopes := _scopes_inside(group, piece, items):
+    if not group.band and (scopes := _scopes_inside(group, piece, items)):
         return scopes, kinds(piece, subject)
     names = [p.name for i in piece if (p := items[i].node.primitive)]
+    if group.band:
+        return name_of(group.band), counted(names)
     if len(piece) > _MOST_TOLD:
         return f"{len(piece):,} operations", counted(names)
     told = kinds(piece, subject)

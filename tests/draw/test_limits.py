@@ -29,12 +29,18 @@ def size(picture: Picture) -> tuple[float, float]:
 
 
 @needs_engine
-def test_lenet_forward_and_backward_is_legible_on_one_page() -> None:
-    picture = draw(backward_of("lenet5", (4, 1, 28, 28)), title="LeNet-5")
+@pytest.mark.parametrize(
+    ("name", "shape", "least"),
+    [("lenet5", (4, 1, 28, 28), 9), ("resnet50", (2, 3, 64, 64), 7), ("resnet152", (2, 3, 64, 64), 7)],
+)
+def test_forward_and_backward_are_legible_on_one_page(
+    name: str, shape: tuple[int, ...], least: float
+) -> None:
+    picture = draw(backward_of(name, shape), title=name)
     width, height = size(picture)
     scale = min(1, (A4[0] - 2 * MARGIN) / width, (A4[1] - 2 * MARGIN) / height)
     smallest = min(map(float, re.findall(r'font-size="([\d.]+)"', picture.svg)))
-    assert smallest * scale >= 9
+    assert smallest * scale >= least
 
 
 @needs_engine

@@ -1,4 +1,5 @@
-"""One layout for all frames: a cell is as wide in every frame as the widest of its texts.
+"""One layout for all frames: a cell is as wide in every frame as the widest of its texts, a row that one
+frame adds to a box is empty in the others, and the legend explains all states that occur in any.
 
 The layout engine sees nothing of a label but its size, and so puts everything in the same place.
 """
@@ -7,10 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from functools import reduce
 
 from graphdiff.draw.circuit_dot import WIDTH
+from graphdiff.draw.markup import BLANK
 
 _CELL = re.compile(r"<TD([^>]*)>((?:<(?!TD|TABLE|/TD)[^>]*>|[^<])*)</TD>")
+_LAST_ROWS = re.compile(r"((?:<TR><TD[^>]*>(?:<(?!TD|TABLE|/TD)[^>]*>|[^<])*</TD></TR>)*)</TABLE>>")
 _FIXED = re.compile(r"^(.*<TD.*)fixedsize=shape height=\S+( id=\S+) margin=0 shape=none(.*) width=\S+\]$")
 _LEGEND = "\tlegend "  # as DOT text has it
 _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
@@ -31,15 +36,43 @@ def aligned(dots: Sequence[str]) -> list[str]:
 
 def _statement(alike: Sequence[str]) -> Sequence[str]:
     """One line of every frame, the cells in it equally wide where there are as many in all."""
-    cells = [_CELL.findall(line) for line in alike]
-    most = max(map(len, cells))
-    if len(set(alike)) == 1 or not most:
+    if len(set(alike)) == 1:
         return alike
-    if any(len(found) < most for found in cells):
-        told = next(line for line, found in zip(alike, cells, strict=True) if len(found) == most)
-        return [told] * len(alike) if told.startswith(_LEGEND) else alike  # one that explains all states
+    alike = _explaining(alike) if alike[0].startswith(_LEGEND) else _padded(alike)
+    cells = [_CELL.findall(line) for line in alike]
+    if len(set(map(len, cells))) > 1 or not cells[0]:
+        return alike
     merged = [_merged(same) for same in zip(*cells, strict=True)]
     return [_widened(line, iter(merged)) for line in alike]
+
+
+def _explaining(legends: Sequence[str]) -> Sequence[str]:
+    """One legend for all, of the states that occur in any."""
+    rows = [legend.rpartition("<TR>")[2].partition("</TR>")[0] for legend in legends]
+    whole = reduce(_together, ([match[0] for match in _CELL.finditer(row)] for row in rows))
+    return [legends[0].replace(rows[0], "".join(whole))] * len(legends)
+
+
+def _together(one: Sequence[str], other: Sequence[str]) -> list[str]:
+    """A sequence that holds both."""
+    found: list[str] = []
+    for tag, start, end, first, last in SequenceMatcher(a=one, b=other, autojunk=False).get_opcodes():
+        found += [*one[start:end], *(other[first:last] if tag != "equal" else ())]
+    return found
+
+
+def _padded(labels: Sequence[str]) -> Sequence[str]:
+    """Tables of equally many rows: those at the end of the longest are empty in the others."""
+    counts = [len(_CELL.findall(label)) for label in labels]
+    longest = _LAST_ROWS.search(labels[counts.index(max(counts))])
+    rows = re.findall("<TR>.*?</TR>", longest[1]) if longest else []
+    empty = [re.sub(">[^<]+<", f">{BLANK}<", row) for row in rows]
+    return [
+        label.replace("</TABLE>>", "".join(empty[len(empty) - max(counts) + count :]) + "</TABLE>>")
+        if 0 < max(counts) - count <= len(empty)
+        else label
+        for label, count in zip(labels, counts, strict=True)
+    ]
 
 
 def _widened(line: str, needed: Iterator[dict[str, str]]) -> str:

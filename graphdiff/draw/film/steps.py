@@ -40,7 +40,7 @@ def draw_steps(
         steps: what :func:`draw` takes, in order, or pairs of a name and that; each is drawn before the next
             is asked for, so that a generator need not keep them.
         title: a heading.
-        options: those of :func:`draw`; frames are steady.
+        options: those of :func:`draw`.
 
     Returns:
         The frames; to be saved as a page or an animation.
@@ -50,6 +50,7 @@ def draw_steps(
     """
     from graphdiff.draw import draw, words
     from graphdiff.draw.film.alignment import aligned
+    from graphdiff.draw.film.page import UNTITLED
 
     if not isinstance(steps, Iterable):
         raise ArgumentError(f"{kind_of(steps)} gives no steps", fix="give a list of what draw takes")
@@ -57,7 +58,7 @@ def draw_steps(
     for number, step in enumerate(steps):
         name, target = step if isinstance(step, tuple) else (number, step)
         names.append(f"step {name}" if isinstance(name, int) else words.clean(str(name)))
-        dots.append(draw(target, title=title, steady=True, **options).dot)
+        dots.append(draw(target, title=title or UNTITLED, **options).dot)
     if not dots:
         raise ArgumentError("no steps to draw", fix="give at least one")
     return Steps(names, aligned(dots), title)

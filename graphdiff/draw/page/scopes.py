@@ -16,7 +16,7 @@ from typing import Any
 
 from graphdiff.draw import words
 from graphdiff.draw.folding import acyclic
-from graphdiff.draw.kinds import kinds
+from graphdiff.draw.kinds import counted, kinds
 from graphdiff.draw.labels import labelled
 from graphdiff.draw.modules import Box, Overview
 from graphdiff.draw.scopes import parts
@@ -56,12 +56,17 @@ class Scope:
             "name": self.name,
             "kind": self.kind,
             "path": self.path,
-            "does": kinds(box.members, subject) if box.members else "",
+            "does": self._does(box.members, subject) if box.members else "",
             "rows": [words.clean(row) for row in box.rows],
             "color": box.color,
             "children": [child if isinstance(child, int) else child.json(subject) for child in self.children],
         }
         return {key: value for key, value in found.items() if value not in ("", [])}
+
+    def _does(self, members: Sequence[int], subject: Subject) -> str:
+        if self.kind != "bundle":
+            return kinds(members, subject)
+        return counted(p.name for i in members if (p := subject.items[i].node.primitive))
 
 
 def tree_of(subject: Subject) -> Scope:

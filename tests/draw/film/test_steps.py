@@ -68,6 +68,44 @@ def test_a_network_has_one_layout_though_its_gradients_explode() -> None:
     assert len({frame.dot for frame in frames}) > 3
 
 
+def spoilt() -> Iterator[gd.Backward]:
+    """A network whose gradient is fine, zero, and whose values are bad in one place or the other."""
+    x = gd.tensor(np.linspace(-1, 1, 12).reshape(3, 4), name="x")
+    for first, last in ((1.0, 1.0), (0.0, 1.0), (np.nan, 1.0), (1.0, np.inf)):
+        with gd.scope("one"):
+            hidden = gd.tanh(x @ gd.Parameter(np.full((4, 5), first), "float64", name="one.w"))
+        with gd.scope("two"):
+            yield gd.mean(hidden @ gd.Parameter(np.full((5, 2), last), "float64", name="two.w")).backward()
+
+
+@needs_engine
+def test_bad_numbers_are_marked_where_they_begin_and_move_nothing() -> None:
+    frames = draw_steps(spoilt(), style="tensor").frames
+    marks = [re.findall(r"begins here", frame.dot) for frame in frames]
+    assert [len(found) for found in marks] == [0, 0, 1, 1]
+    first, *others = [geometry(frame.svg) for frame in frames]
+    assert all(other == first for other in others)
+    for frame in frames:
+        legend = next(line for line in frame.dot.splitlines() if line.startswith("\tlegend "))
+        assert "NaN / ∞" in legend
+        assert ">zero<" in legend
+
+
+@needs_engine
+def test_a_circuit_that_goes_bad_moves_nothing() -> None:
+    def steps() -> Iterator[gd.Backward]:
+        for value in (1.0, 0.0, np.nan):
+            x, y = gd.variables(x=value, y=2.0)
+            yield (gd.log(x) * y + x).backward()
+
+    frames = draw_steps(steps(), style="circuit").frames
+    assert ["first bad: " in frame.dot for frame in frames] == [False, True, True]
+    # A thick border ends arrows earlier; circles and the picture's size are what is compared.
+    first, *others = [[x for x in geometry(frame.svg) if x.startswith((" c", " vi"))] for frame in frames]
+    assert len(first) > 8
+    assert all(other == first for other in others)
+
+
 def test_numbers_are_those_of_each_step() -> None:
     records = list(descent(3))
     frames = draw_steps(records).frames
