@@ -54,13 +54,12 @@ class Shards:
         """Whether this process holds the state; so does each where it belongs to none."""
         return self.owner.get(path, self.processes.rank) == self.processes.rank
 
-    def exchanged(self, values: Mapping[str, Tensor], limit: int = BUCKET) -> dict[str, Tensor]:
+    def exchanged(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The new values of all parameters, by path.
 
         Args:
             values: in the place of what another process works out, any tensor of its spec that depends on
                 what has been exchanged before: so all processes get to it in the same order.
-            limit: bytes of what is sent at once.
         """
         if self.processes.size == 1:
             return dict(values)
@@ -68,7 +67,7 @@ class Shards:
         for rank in range(self.processes.size):
             own = {path: value for path, value in values.items() if self.owner[path] == rank}
             with context.scope(f"process {rank}"):
-                found |= bucketed(own, partial(ops.broadcast_from, source=rank), limit)
+                found |= bucketed(own, partial(ops.broadcast_from, source=rank), BUCKET)
         return {path: found[path] for path in values}
 
     def gathered(
