@@ -87,6 +87,7 @@ class Trainer:
         check_kind("optimizer", optimizer, Optimizer, "make one: gd.optimizers.SGD(lr=0.1)")
         if metrics is not None:
             check_kind("metrics", metrics, Mapping, "give a dict of name -> function, {} for none")
+        check_flags(shard_optimizer=shard_optimizer)
         check_functions(
             loss=loss, **{f"metrics[{name!r}]": metric for name, metric in (metrics or {}).items()}
         )

@@ -20,9 +20,9 @@ def lenet5(num_classes: int = 10, in_channels: int = 1, image_size: int = 28) ->
     Shapes: (N, in_channels, image_size, image_size) -> (N, num_classes).
     """
     check_integers(image_size=image_size)
-    if image_size < 14:
-        raise ArgumentError(f"image_size={image_size} leaves nothing to classify", fix="give at least 14")
     side = ((image_size - 4 + 4) // 2 - 4) // 2  # the first convolution is padded by 2
+    if side < 1:
+        raise ArgumentError(f"image_size={image_size} leaves nothing to classify", fix="give at least 12")
     layers = gd.layers
     features = layers.Sequential(
         layers.Conv2d(in_channels, 6, 5, padding=2),
