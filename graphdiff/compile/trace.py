@@ -101,7 +101,7 @@ def trace_call(fn: Callable[..., Any], leaves: Sequence[Any], structure: Structu
 
     return Traced(
         graph=graph,
-        inputs=tuple(t.id for t in leaves if isinstance(t, Tensor)),
+        inputs=tuple(t.id for t in leaves if is_array(t)),
         read=tuple((cell, t.id) for cell, t in trace.read_cells),
         written=tuple(cell for cell, _ in new),
         modes=tuple(trace.modes),

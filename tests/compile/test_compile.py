@@ -384,7 +384,9 @@ def test_sums_over_transposed_values_keep_their_order():
 
 
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
-@given(name=st.one_of(st.text(min_size=1), st.sampled_from(["a\n    owned()", "a\r    owned()", "\0", "\ud800"])))
+@given(
+    name=st.one_of(st.text(min_size=1), st.sampled_from(["a\n    owned()", "a\r    owned()", "\0", "\ud800"]))
+)
 def test_a_name_is_never_code(backend, name):
     """Not in the program that a graph becomes, where scopes stand beside its lines."""
 
@@ -395,3 +397,17 @@ def test_a_name_is_never_code(backend, name):
     with gd.backend(backend):
         x = gd.tensor([1.0, 2.0])
         np.testing.assert_allclose(gd.compile(fn)(x).numpy(), fn(x).numpy(), rtol=1e-6)
+
+
+def test_a_cell_is_an_argument_too():
+    cell = Cell([1.0, 2.0])
+
+    @gd.compile
+    def product(c, x):
+        c.assign(c + x)
+        return c * x
+
+    x = gd.tensor([2.0, 2.0])
+    assert [product(cell, x).tolist() for _ in range(2)] == [[6.0, 8.0], [10.0, 12.0]]
+    assert cell.tolist() == [5.0, 6.0]
+    assert gd.compile(lambda c: c * 2)(cell).tolist() == [10.0, 12.0]
