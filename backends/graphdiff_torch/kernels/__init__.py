@@ -8,6 +8,7 @@ from graphdiff_torch.kernels.collective import COLLECTIVES
 from graphdiff_torch.kernels.convolution import CONVOLUTIONS
 from graphdiff_torch.kernels.elementwise import ELEMENTWISE, NAMESPACE
 from graphdiff_torch.kernels.indexing import INDEXING
+from graphdiff_torch.kernels.joint import JOINTS
 from graphdiff_torch.kernels.labels import LABELS
 from graphdiff_torch.kernels.linear import LINEAR
 from graphdiff_torch.kernels.normalization import NORMALIZATION
@@ -15,6 +16,8 @@ from graphdiff_torch.kernels.pooling import POOLING
 from graphdiff_torch.kernels.random import RANDOM
 from graphdiff_torch.kernels.reduction import REDUCTIONS
 from graphdiff_torch.kernels.shape import SHAPES
+
+__all__ = ["JOINTS", "kernels", "under"]
 
 # Kernels whose rounding or order of sums depends on torch's settings.
 _SENSITIVE = frozenset(

@@ -12,7 +12,8 @@ Array = Any
 _AXES = (0, 2, 3)
 
 
-def _statistics(x: Array, eps: float) -> tuple[Array, Array]:
+def statistics(x: Array, eps: float) -> tuple[Array, Array]:
+    """Mean and 1 / deviation of each channel."""
     variance, mean = torch.var_mean(x, _AXES, correction=0)
     return mean, torch.rsqrt(variance + eps)
 
@@ -35,14 +36,14 @@ def gradients(
 def _input_grad(g: Array, x: Array, weight: Array, eps: float) -> Array:
     if not x.numel():
         return torch.empty_like(x)
-    return gradients(g, x, weight, *_statistics(x, eps), eps, (True, False, False))[0]
+    return gradients(g, x, weight, *statistics(x, eps), eps, (True, False, False))[0]
 
 
 def _weight_grad(g: Array, x: Array, eps: float) -> Array:
     if not x.numel():
         return x.new_zeros(x.shape[1])
     one = x.new_ones(x.shape[1])  # its values do not matter for the weight's own gradient
-    return gradients(g, x, one, *_statistics(x, eps), eps, (False, True, False))[1]
+    return gradients(g, x, one, *statistics(x, eps), eps, (False, True, False))[1]
 
 
 NORMALIZATION: Kernels = {
