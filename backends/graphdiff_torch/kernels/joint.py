@@ -9,7 +9,7 @@ import torch
 from graphdiff.backend import Joint
 from graphdiff.graph import TensorSpec
 from graphdiff_torch.kernels.convolution import even_padding
-from graphdiff_torch.kernels.normalization import gradients, statistics
+from graphdiff_torch.kernels.normalization import gradients, noted_statistics
 
 Array = Any
 
@@ -79,7 +79,7 @@ CONVOLUTION_GRADIENTS = (
 
 
 def _norm_gradients(g: Array, x: Array, w: Array, eps: float, axes: Any, keepdims: bool) -> Any:
-    return gradients(g, x, w, *statistics(x, eps), eps, (True, True, True))
+    return gradients(g, x, w, *noted_statistics(x, eps), eps, (True, True, True))
 
 
 def by_channel(*specs: TensorSpec, axes: Any, keepdims: bool, **params: Any) -> bool:
