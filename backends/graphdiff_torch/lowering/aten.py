@@ -29,7 +29,7 @@ from graphdiff_torch.lowering.layout import Layout, with_conversions
 from graphdiff_torch.lowering.matching import replaced
 from graphdiff_torch.lowering.memory import ELEMENTWISE, OTHERS, Memory
 from graphdiff_torch.lowering.overlap import AWAITED, PARTS, overlapped
-from graphdiff_torch.lowering.patterns import JOINTS, RULES, max_pools_by_index, relus_by_result
+from graphdiff_torch.lowering.patterns import JOINTS, LOSS, RULES, max_pools_by_index, relus_by_result
 from graphdiff_torch.lowering.state import State
 from graphdiff_torch.lowering.updates import Group, with_updates
 
@@ -92,7 +92,7 @@ def _roots(program: Program, table: Mapping[str, Any]) -> dict[int, frozenset[in
 def _generated(
     program: Program, backend: TorchBackend, table: Mapping[str, Any], groups: Sequence[Group]
 ) -> Executable:
-    joints = [joint for joint in JOINTS if joint.members.keys() <= table.keys()]
+    joints = [joint for joint in (*JOINTS, LOSS) if joint.members.keys() <= table.keys()]
     program, calls = joined(program, joints)
     memory = Memory(program, table, calls, _roots(program, table), keep=backend.device == "cpu")
     names: dict[str, Any] = {"below": torch._C._AutoDispatchBelowAutograd, "descend": descend}

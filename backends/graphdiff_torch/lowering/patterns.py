@@ -21,6 +21,7 @@ from graphdiff_torch.lowering.fused import (
     MAX_POOL_INDICES,
     SETTINGS,
     SOFTMAX_LESS_ONE_HOT,
+    loss_and_gradient,
     pooled_with_indices,
 )
 from graphdiff_torch.lowering.matching import Found, Op, Rule, is_a
@@ -94,6 +95,9 @@ JOINTS = (
         lambda x, **settings: native_pool(x, settings),
     ),
 )
+
+# Looks at the labels, which torch's compiler cannot.
+LOSS = Joint({"softmax_cross_entropy": "zy", "softmax_less_one_hot": "zy"}, loss_and_gradient)
 
 
 def max_pools_by_index(program: Program, table: Container[str]) -> Program:
