@@ -42,8 +42,9 @@ class Joint:
 
     ``Joint({"conv2d_input_grad": "gw", "conv2d_weight_grad": "xg"}, kernel)`` holds for two nodes of a
     program that have the operand g in common, and equal values for the parameters that both have. A
-    compiled program then calls ``kernel(g, w, x, **params)``, which returns a tuple with the result of
-    each, equal to that of the primitive's own kernel, in memory of its own.
+    compiled program, or the backward pass of a node that needs both, then calls ``kernel(g, w, x,
+    **params)``, which returns a tuple with the result of each, equal to that of the primitive's own kernel,
+    in memory of its own.
 
     Attributes:
         members: primitive name -> one letter per operand, equal ones for operands that are one value.
@@ -79,7 +80,6 @@ class Backend(ABC):
         kernels: primitive name -> ``kernel(*arrays, **params) -> array``. Operands have the dtypes that
             the primitive's shape rule saw; the result has the shape and dtype that the rule gave; no
             operand is changed. Composites may be left out: their decomposition runs then.
-        joints: kernels for several primitives at once, for compiled programs.
         modes: the ways to run a compiled program that ``graphdiff.compile(fn, mode=...)`` can ask for.
         options: the other choices it was made with, defaults filled in.
     """
@@ -87,7 +87,6 @@ class Backend(ABC):
     name: ClassVar[str]
     device: str = "cpu"
     kernels: MutableMapping[str, Kernel]
-    joints: Sequence[Joint] = ()
     modes: ClassVar[tuple[str, ...]] = ("auto",)
     options: Mapping[str, Any] = MappingProxyType({})
 
@@ -119,6 +118,11 @@ class Backend(ABC):
         """The kernels as they may be called inside :meth:`quiet`, without what each of them would do for
         itself. Where one is a function of Python's ``operator`` module, the operator may be used."""
         return self.kernels
+
+    @property
+    def joints(self) -> Sequence[Joint]:
+        """Kernels for several primitives at once, of which none was given another kernel."""
+        return ()
 
     @property
     def processes(self) -> Processes:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphdiff.backend import Backend
+from graphdiff.backend import Backend, Joint
 from graphdiff.dtypes import DType
 from graphdiff.errors import BackendError
 from graphdiff.graph import Shape, TensorSpec
@@ -81,12 +83,22 @@ class TorchBackend(Backend):
         self.settings = devices.Settings(tf32=tf32 if on_cuda else None, deterministic=deterministic)
         self._bare = kernels.kernels()
         self._built_in = kernels.under(self.settings, self._bare)
+        self._joints = kernels.JOINTS
         self.kernels = dict(self._built_in)
 
     @property
     def untouched(self) -> Kernels:
         """The built-in kernels that nobody has replaced, under torch's settings as they are."""
         return {n: self._bare[n] for n, kernel in self._built_in.items() if self.kernels.get(n) is kernel}
+
+    @property
+    def joints(self) -> Sequence[Joint]:
+        known = self.untouched.keys()
+        return [
+            replace(joint, kernel=self.settings.around(joint.kernel))
+            for joint in self._joints
+            if joint.members.keys() <= known
+        ]
 
     @property
     def processes(self) -> Processes:

@@ -25,13 +25,17 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from heapq import heappush
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from graphdiff import context, ops
 from graphdiff.autodiff.reverse import contribution, fit, has_derivative
+from graphdiff.autodiff.walk import node_of
 from graphdiff.backend import Array, Backend
 from graphdiff.errors import GradientError, TracingError
 from graphdiff.graph import TensorSpec
@@ -39,6 +43,9 @@ from graphdiff.leaf import LEAF, filled
 from graphdiff.primitive import Application, Composite, Primitive, engine
 from graphdiff.spelling import identifier
 from graphdiff.tensor import Tensor
+
+if TYPE_CHECKING:
+    from graphdiff.compile.joint import JointCall
 
 Visit = Callable[..., None]
 # Kernels that Python has an operator for.
@@ -67,25 +74,62 @@ def generated(primitive: Primitive, application: Application, backend: Backend) 
         writer.add(f"{''.join(f'x{k}, ' for k in range(len(operands)))}= node.inputs")
         for k in range(len(operands)):
             writer.add(f"if x{k}.is_cell: keep(x{k}, node)")
+        contributed: dict[str, Tensor] = {}
         for argnum in application.edges:
             raw = contribution(node, argnum, g)
             fitted = ops.zeros_like(operands[argnum]) if raw is None else fit(raw, node, argnum)
-            _write_edge(writer, f"x{argnum}", fitted, known)
+            contributed[f"x{argnum}"] = fitted
+        _write_all(writer, contributed, known)
+        for x, fitted in contributed.items():
+            _write_edge(writer, x, fitted, known)
     return writer.function("visit(node, g, gradients, nodes, heap, leading, keep)")
+
+
+def _write_all(writer: _Writer, contributed: Mapping[str, Tensor], known: Mapping[int, str]) -> None:
+    """All edges together, for when all are wanted, where joint kernels compute what several contribute."""
+    calls = _joint_calls(list(contributed.values()), known, writer.backend)
+    if not calls:
+        return
+    recorded = " and ".join(f"{x}.recorded" for x in contributed)
+    led = " and ".join(f"{x}.id in leading" for x in contributed)
+    with writer.block(f"if ({recorded}) if leading is None else ({led}):"):
+        values = writer.values(list(contributed.values()), known, calls)
+        for x, value in zip(contributed, values, strict=True):
+            writer.add(f"i = {x}.id")
+            _write_gradient(writer, x, value)
+        writer.add("return")
 
 
 def _write_edge(writer: _Writer, x: str, contributed: Tensor, known: Mapping[int, str]) -> None:
     writer.add(f"i = {x}.id")
-    writer.add(f"if {x}.recorded if leading is None else i in leading:")
-    writer.indent += "    "
-    value = writer.value(contributed, known)
+    with writer.block(f"if {x}.recorded if leading is None else i in leading:"):
+        (value,) = writer.values([contributed], known)
+        _write_gradient(writer, x, value)
+
+
+def _write_gradient(writer: _Writer, x: str, value: str) -> None:
     writer.add("if i in gradients:")
     writer.add(f"    gradients[i] = {writer.call('add', ['gradients[i]', value], {})}")
     writer.add("else:")
     writer.add(f"    gradients[i] = {value}")
     writer.add(f"    nodes[i] = {x}")
     writer.add("    heappush(heap, -i)")
-    writer.indent = writer.indent[4:]
+
+
+def _joint_calls(
+    results: Sequence[Tensor], known: Mapping[int, str], backend: Backend
+) -> dict[int, JointCall]:
+    """id -> the call of a joint kernel that computes it, of what is yet to be computed for the results."""
+    from graphdiff.compile.joint import joined
+    from graphdiff.compile.program import Program
+
+    order = _uncomputed(results, known)
+    computed = {t.id for t in order}
+    leaves = {x.id: x for t in order for x in t.inputs if x.id not in computed}
+    nodes = [replace(node_of(x), primitive=None, inputs=()) for x in leaves.values()]
+    nodes += [node_of(t) for t in order]
+    program = Program(tuple(nodes), tuple(leaves), tuple(t.id for t in results), {})
+    return joined(program, backend.joints)[1]
 
 
 def _stand_in(spec: TensorSpec, backend: Backend) -> Tensor:
@@ -105,25 +149,43 @@ class _Writer:
     def add(self, line: str) -> None:
         self.lines.append(self.indent + line)
 
-    def value(self, result: Tensor, known: Mapping[int, str]) -> str:
-        """Write what computes a tensor, each value dropped after its last use.
+    @contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        """What is added inside stands below this line."""
+        self.add(head)
+        self.indent += "    "
+        yield
+        self.indent = self.indent[4:]
+
+    def values(
+        self,
+        results: Sequence[Tensor],
+        known: Mapping[int, str],
+        calls: Mapping[int, JointCall] = MappingProxyType({}),
+    ) -> list[str]:
+        """Write what computes tensors, each value dropped after its last use.
 
         Args:
             known: id -> the expression that has a tensor's value already.
+            calls: id -> the call of a joint kernel that computes it.
 
         Returns:
-            The expression that has the result's.
+            The expressions that have the results'.
         """
         names = dict(known)
-        order = _uncomputed(result, names)
-        last = {x.id: t.id for t in order for x in t.inputs}
+        order = _uncomputed(results, names)
+        last = {x.id: t.id for t in order for x in t.inputs} | dict.fromkeys(t.id for t in results)
         own = set()
         for t in order:
             if t.primitive is None or t.data is not None:
                 names[t.id] = self._constant(t)
                 continue
             args = [names[x.id] for x in t.inputs]
-            if isinstance(t.primitive, Composite) and t.primitive.name not in self.kernels:
+            if t.id in calls:
+                if t.id not in names:
+                    names |= self._together(calls[t.id], names)
+                own.add(t.id)
+            elif isinstance(t.primitive, Composite) and t.primitive.name not in self.kernels:
                 names[t.id] = self._unfolded(t, t.primitive, args)
             else:
                 names[t.id] = f"v{t.id}"
@@ -132,12 +194,19 @@ class _Writer:
             dead = [names[i] for i in dict.fromkeys(x.id for x in t.inputs) if i in own and last[i] == t.id]
             if dead and names[t.id] not in dead:
                 self.add(f"del {', '.join(dead)}")
-        return names[result.id]
+        return [names[t.id] for t in results]
+
+    def _together(self, call: JointCall, names: Mapping[int, str]) -> dict[int, str]:
+        """The names of what a joint kernel computes."""
+        made = {node.id: f"v{node.id}" for node in call.nodes}
+        args = [names[i] for i in call.operands]
+        self.add(f"{', '.join(made.values())} = {self._call('j', call.joint.kernel, args, call.params)}")
+        return made
 
     def _unfolded(self, t: Tensor, composite: Composite, args: Sequence[str]) -> str:
         operands = [_stand_in(x.spec, self.backend) for x in t.inputs]
         known = {x.id: name for x, name in zip(operands, args, strict=True)}
-        return self.value(composite.decompose(*operands, **t.params), known)
+        return self.values([composite.decompose(*operands, **t.params)], known)[0]
 
     def _constant(self, t: Tensor) -> str:
         if t.data is None or t.is_cell or t.recorded:
@@ -151,8 +220,11 @@ class _Writer:
         kernel = self.kernels[primitive]
         if kernel in _INFIX:
             return _INFIX[kernel].format(*args)
+        return self._call(f"k_{identifier(primitive)}", kernel, args, params)
+
+    def _call(self, prefix: str, kernel: Any, args: Sequence[str], params: Mapping[str, Any]) -> str:
         named = [f"{name}={self._named('p', value)}" for name, value in params.items()]
-        return f"{self._named('k_' + identifier(primitive), kernel)}({', '.join([*args, *named])})"
+        return f"{self._named(prefix, kernel)}({', '.join([*args, *named])})"
 
     def _named(self, prefix: str, value: Any) -> str:
         name = f"{prefix}{len(self.names)}"
@@ -166,10 +238,10 @@ class _Writer:
         return self.names.pop(signature.partition("(")[0])  # type: ignore[no-any-return]
 
 
-def _uncomputed(result: Tensor, known: Mapping[int, str]) -> list[Tensor]:
-    """What is yet to be computed for a result, operands first."""
+def _uncomputed(results: Sequence[Tensor], known: Mapping[int, str]) -> list[Tensor]:
+    """What is yet to be computed for results, operands first."""
     found: dict[int, Tensor] = {}
-    waiting = [result]
+    waiting = list(results)
     while waiting:
         t = waiting.pop()
         if t.id not in known and t.id not in found:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from graphdiff_torch.devices import Settings
+from graphdiff_torch.kernels import normalization
 from graphdiff_torch.kernels.labels import unseen_cross_entropy, unseen_one_hot
 from ops.catalogue import PRIMITIVES
 
@@ -312,3 +313,43 @@ def test_pooling_away_from_the_backends_context(dtype):
             out = call(x)
             assert (out.backend, out.dtype) == (x.backend, dtype)
             np.testing.assert_allclose(out, call(x.numpy()), rtol=1e-2)
+
+
+# Batch norm
+
+
+def test_a_batch_is_measured_once_in_an_eager_step(monkeypatch):
+    measured = []
+    measure = normalization._measured
+    monkeypatch.setattr(normalization, "_measured", lambda x: measured.append(x.shape) or measure(x))
+    norm = gd.layers.BatchNorm2d(3)
+    x = np.random.default_rng(0).normal(2, 3, size=(4, 3, 5, 5)).astype(np.float32)
+    for _ in range(3):  # backward by the rules, and by generated code
+        v = gd.variable(x)
+        gd.sum(norm(v) ** 3).backward()
+    assert len(measured) == 3
+    theirs, t = torch.nn.BatchNorm2d(3), torch.tensor(x, requires_grad=True)
+    for _ in range(3):
+        theirs.weight.grad = theirs.bias.grad = t.grad = None
+        (theirs(t) ** 3).sum().backward()
+    ours = [v.grad, norm.weight.grad, norm.bias.grad, norm.running_mean.data, norm.running_var.data]
+    expected = [t.grad, theirs.weight.grad, theirs.bias.grad, theirs.running_mean, theirs.running_var]
+    for one, two in zip(ours, expected, strict=True):
+        torch.testing.assert_close(one, two.detach(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_moments_are_those_of_the_values_as_they_are(backend, dtype):
+    x = torch.randn(4, 3, 5, 5).to(dtype)
+    for _ in range(2):
+        for keepdims in (False, True):
+            mean = backend.kernels["mean"](x, axes=(0, 2, 3), keepdims=keepdims)
+            variance = backend.kernels["var"](x, axes=(0, 2, 3), ddof=0, keepdims=keepdims)
+            wanted = (
+                x.double().mean((0, 2, 3), keepdims),
+                x.double().var((0, 2, 3), correction=0, keepdim=keepdims),
+            )
+            close = 1e-2 if dtype.itemsize == 2 else 1e-5
+            torch.testing.assert_close((mean.double(), variance.double()), wanted, rtol=close, atol=close)
+            assert mean.dtype is variance.dtype is dtype
+        x.mul_(3)

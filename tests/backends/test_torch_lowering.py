@@ -96,7 +96,12 @@ FUSED = {
     "sum that is broadcast": (lambda x, y: x @ gd.transpose(y) + M[None, :, :3], (M, M[:3]), ""),
     "convolution": (convolution, (X, K, M[:, 0]), "biased_conv2d max_pool_grad"),
     "uneven padding": (lambda x, w, b: gd.conv2d(x, w, b, padding=((0, 1), (2, 0))), (X, K, M[:, 0]), ""),
-    "cross-entropy": (cross_entropy, (M, LABELS), "softmax_less_one_hot"),
+    "cross-entropy": (cross_entropy, (M, LABELS), ""),
+    "gradient of cross-entropy alone": (
+        lambda x, labels: cross_entropy(x, labels)[1],
+        (M, LABELS),
+        "softmax_less_one_hot",
+    ),
     "relu before and after": (
         lambda x: ((y := x * 2), (z := gd.relu(y)), gd.sum(z).backward(wrt=[x])[x]),
         (NAN,),
@@ -136,6 +141,32 @@ def test_both_gradients_of_a_convolution_and_its_bias_are_one_call():
     compiled(gd.tensor(X), gd.tensor(K), gd.tensor(M[:, 0]))
     for separate in ("conv2d_input_grad", "conv2d_weight_grad", "k_sum(", "window_"):
         assert separate not in compiled.source.replace("k_sum(v", "", 1)  # the loss is a sum too
+
+
+def test_cross_entropy_and_its_gradient_are_one_call():
+    compiled = gd.compile(cross_entropy)
+    compiled(gd.tensor(M), gd.tensor(LABELS))
+    assert "softmax" not in compiled.source
+    with pytest.raises(ArgumentError, match="label 9 is outside 0 … 4"):
+        compiled(gd.tensor(M), gd.tensor(LABELS + 5))
+
+
+def test_what_was_noted_about_a_parameter_is_not_true_of_its_next_value():
+    weights = gd.Parameter(np.random.default_rng(0).normal(size=(3, 2, 2, 2)))
+    model = gd.layers.Sequential()
+    model.weights = weights
+    optimizer = gd.optimizers.SGD(0.5)
+
+    @gd.compile
+    def step():
+        loss = gd.sum(gd.square(weights))
+        optimizer.step(model, loss.backward(wrt=[weights]))
+
+    for _ in range(4):
+        step()
+        found = gd.mean(weights, (0, 2, 3)), gd.var(weights, (0, 2, 3))
+        np.testing.assert_allclose(found[0].numpy(), weights.numpy().mean((0, 2, 3)), rtol=1e-5)
+        np.testing.assert_allclose(found[1].numpy(), weights.numpy().var((0, 2, 3)), rtol=1e-5)
 
 
 def test_a_replaced_kernel_is_heeded(backend, monkeypatch):
@@ -197,6 +228,32 @@ def test_training_equals_that_of_torchs_autograd(name, mode, momentum):
     np.testing.assert_allclose(losses, expected[0], rtol=tolerance, atol=tolerance)
     for key, value in model.state_dict().items():
         np.testing.assert_allclose(value, expected[1][key], rtol=tolerance, atol=tolerance, err_msg=key)
+
+
+@pytest.mark.parametrize(("rows", "shown"), [(2, False), (2, True), (40, False)])
+def test_a_small_product_is_added_to_the_velocity_unless_its_value_is_wanted(rows, shown):
+    x = np.random.default_rng(0).normal(size=(rows, 9)).astype(np.float32)
+
+    def losses(compiled):
+        gd.seed(0)
+        model = gd.layers.Linear(9, 8)
+        optimizer = gd.optimizers.SGD(0.1, 0.9)
+
+        def step(x):
+            loss = gd.mean(gd.square(model(x)))
+            record = loss.backward(wrt=model.parameters())
+            optimizer.step(model, record)
+            return (loss, record[model.weight]) if shown else (loss,)
+
+        run = gd.compile(step, mode="aten") if compiled else step
+        found = [[r.numpy() for r in run(gd.tensor(x))] for _ in range(4)]
+        return found, "by_products" in run.source if compiled else None
+
+    (found, by_products), (expected, _) = losses(True), losses(False)
+    assert by_products is (rows == 2 and not shown)
+    for one, two in zip(found, expected, strict=True):
+        for a, b in zip(one, two, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
 # State in place

@@ -8,13 +8,16 @@ from graphdiff_torch.kernels.collective import COLLECTIVES
 from graphdiff_torch.kernels.convolution import CONVOLUTIONS
 from graphdiff_torch.kernels.elementwise import ELEMENTWISE, NAMESPACE
 from graphdiff_torch.kernels.indexing import INDEXING
+from graphdiff_torch.kernels.joint import JOINTS
 from graphdiff_torch.kernels.labels import LABELS
 from graphdiff_torch.kernels.linear import LINEAR
-from graphdiff_torch.kernels.normalization import NORMALIZATION
+from graphdiff_torch.kernels.normalization import NORMALIZATION, NOTING
 from graphdiff_torch.kernels.pooling import POOLING
 from graphdiff_torch.kernels.random import RANDOM
 from graphdiff_torch.kernels.reduction import REDUCTIONS
 from graphdiff_torch.kernels.shape import SHAPES
+
+__all__ = ["JOINTS", "kernels", "under"]
 
 # Kernels whose rounding or order of sums depends on torch's settings.
 _SENSITIVE = frozenset(
@@ -52,5 +55,6 @@ def kernels() -> Kernels:
 
 
 def under(settings: Settings, table: Kernels) -> Kernels:
-    """The kernels, with these settings while one runs that depends on them."""
-    return {name: settings.around(k) if name in _SENSITIVE else k for name, k in table.items()}
+    """The kernels as they are called one by one, with these settings while one runs that depends on them."""
+    eager = table | NOTING
+    return {name: settings.around(k) if name in _SENSITIVE else k for name, k in eager.items()}

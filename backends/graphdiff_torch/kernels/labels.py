@@ -56,13 +56,17 @@ def unseen_one_hot(labels: Array, depth: int, dtype: torch.dtype) -> Array:
 
 
 def _softmax_cross_entropy(logits: Array, labels: Array) -> Array:
+    return picked_losses(torch.log_softmax(logits, -1), labels)
+
+
+def picked_losses(scores: Array, labels: Array) -> Array:
+    """−ln p of each label, from the logarithms of all classes' probabilities."""
     if labels.device.type == "cuda":
-        return unseen_cross_entropy(logits, labels)
-    depth = logits.shape[-1]
+        return _unseen_losses(scores, labels)
+    depth = scores.shape[-1]
     labels = labels.to(torch.int64)
-    scores = torch.log_softmax(logits, -1).reshape(-1, depth)
     try:
-        losses = torch._C._nn.nll_loss_nd(scores, labels.reshape(-1), None, _EACH, _NEVER)
+        losses = torch._C._nn.nll_loss_nd(scores.reshape(-1, depth), labels.reshape(-1), None, _EACH, _NEVER)
     except IndexError:
         _seen(labels, depth)  # says which
         raise
@@ -71,9 +75,13 @@ def _softmax_cross_entropy(logits: Array, labels: Array) -> Array:
 
 def unseen_cross_entropy(logits: Array, labels: Array) -> Array:
     """A loss for each label, NaN where the label is out of range; the host need not wait for it."""
-    depth = logits.shape[-1]
+    return _unseen_losses(torch.log_softmax(logits, -1), labels)
+
+
+def _unseen_losses(scores: Array, labels: Array) -> Array:
+    depth = scores.shape[-1]
     row = labels.to(torch.int64).unsqueeze(-1)
-    losses = torch.log_softmax(logits, -1).gather(-1, row.clamp(0, depth - 1)).neg_()
+    losses = scores.gather(-1, row.clamp(0, depth - 1)).neg_()
     return losses.masked_fill_(_outside(row, depth), float("nan")).squeeze(-1)
 
 

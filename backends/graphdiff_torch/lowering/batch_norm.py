@@ -14,6 +14,7 @@ from graphdiff.compile.program import Program
 from graphdiff.graph import Node, TensorSpec
 from graphdiff.kernels import Kernels
 from graphdiff.ops.shape import reshaped
+from graphdiff_torch.kernels.joint import by_channel
 from graphdiff_torch.kernels.normalization import NORMALIZATION, gradients
 from graphdiff_torch.lowering.fused import fused
 from graphdiff_torch.lowering.matching import is_a
@@ -88,10 +89,6 @@ def _all_gradients(
     return gradients(g, x, w, mean, invstd, eps, (True, True, True))
 
 
-def _by_channel(*specs: TensorSpec, axes: Any, keepdims: bool, **params: Any) -> bool:
-    return axes == (0, 2, 3) and not keepdims
-
-
 NORMS = (
     Joint(
         {"batch_norm": "xwb", "batch_mean": "x", "batch_invstd": "x", "batch_var": "x"},
@@ -99,7 +96,7 @@ NORMS = (
     ),
     Joint({"batch_norm": "xwb", "batch_mean": "x", "batch_invstd": "x"}, _forward),
     Joint(
-        {"normed_input_grad": "gxwmi", "normed_weight_grad": "gxmi", "sum": "g"}, _all_gradients, _by_channel
+        {"normed_input_grad": "gxwmi", "normed_weight_grad": "gxmi", "sum": "g"}, _all_gradients, by_channel
     ),
 )
 

@@ -14,6 +14,7 @@ from graphdiff.errors import BackendError
 from graphdiff.graph import TensorSpec
 from graphdiff.kernels import Kernels
 from graphdiff.primitive import Primitive
+from graphdiff_torch.kernels.labels import picked_losses
 from graphdiff_torch.kernels.pooling import torch_settings
 
 Array = Any
@@ -60,15 +61,25 @@ def _max_pool_grad(g: Array, x: Array, indices: Array, **settings: Any) -> Array
 
 
 def _softmax_less_one_hot(logits: Array, labels: Array) -> Array:
-    out = torch.softmax(logits, -1)
-    return out.scatter_(-1, labels.to(torch.int64).unsqueeze(-1), -1.0, reduce="add")
+    return _less_one_hot(torch.softmax(logits, -1), labels)
+
+
+def _less_one_hot(probabilities: Array, labels: Array) -> Array:
+    return probabilities.scatter_(-1, labels.to(torch.int64).unsqueeze(-1), -1.0, reduce="add")
+
+
+def loss_and_gradient(logits: Array, labels: Array) -> tuple[Array, Array]:
+    """The cross-entropies, and probabilities less one-hot labels, from one look at the logits."""
+    scores = torch.log_softmax(logits, -1)
+    losses = picked_losses(scores, labels)
+    return losses, _less_one_hot(scores.exp_(), labels)
 
 
 def descend(
     lr: Array,
     parameters: Sequence[Array],
-    gradients: Sequence[Array],
     velocities: Sequence[Array],
+    gradients: Sequence[Array],
     momentum: float,
 ) -> list[Array]:
     """SGD in place, all parameters in one call; returns them, then their velocities.
@@ -92,6 +103,21 @@ def descend(
         maximize=False,
         is_first_step=False,
     )
+    return [*parameters, *velocities]
+
+
+def descend_by_products(
+    lr: Array,
+    parameters: Sequence[Array],
+    velocities: Sequence[Array],
+    left: Sequence[Array],
+    right: Sequence[Array],
+    momentum: float,
+) -> list[Array]:
+    """SGD in place with gradients that are products of matrices, which are computed into the velocities."""
+    for velocity, a, b in zip(velocities, left, right, strict=True):
+        torch.addmm(velocity, a, b, beta=momentum, out=velocity)
+    descend(lr, parameters, (), velocities, 0.0)
     return [*parameters, *velocities]
 
 

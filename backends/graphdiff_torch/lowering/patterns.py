@@ -7,12 +7,11 @@ from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Any
 
-import torch
-
 from graphdiff.backend import Joint
 from graphdiff.compile.program import Program
 from graphdiff.graph import Node, TensorSpec
 from graphdiff_torch.kernels.convolution import even_padding
+from graphdiff_torch.kernels.joint import CONVOLUTION_GRADIENTS, is_plain
 from graphdiff_torch.kernels.pooling import torch_settings
 from graphdiff_torch.lowering.batch_norm import NORMS
 from graphdiff_torch.lowering.fused import (
@@ -22,6 +21,7 @@ from graphdiff_torch.lowering.fused import (
     MAX_POOL_INDICES,
     SETTINGS,
     SOFTMAX_LESS_ONE_HOT,
+    loss_and_gradient,
     pooled_with_indices,
 )
 from graphdiff_torch.lowering.matching import Found, Op, Rule, is_a
@@ -49,7 +49,7 @@ def _has_bias(found: Found) -> bool:
     per_channel = (
         b.shape == w.shape[:1] and stretched[-3:] == (*w.shape[:1], 1, 1) and b.size == stretched[-3]
     )
-    return per_channel and _plain(x, w) and even_padding(found.params["padding"]) is not None
+    return per_channel and is_plain(x, w) and even_padding(found.params["padding"]) is not None
 
 
 def _convolution(found: Found) -> dict[str, Any]:
@@ -57,14 +57,9 @@ def _convolution(found: Found) -> dict[str, Any]:
     return {**params, "padding": even_padding(params["padding"])}
 
 
-def _plain(*specs: TensorSpec) -> bool:
-    """Operands that torch's convolutions and poolings take: floating, and not empty."""
-    return all(s.dtype.is_floating and s.size for s in specs)
-
-
 def native_pool(x: TensorSpec, settings: Mapping[str, Any]) -> bool:
     """Whether torch has a kernel for a max pooling."""
-    return _plain(x) and torch_settings(x.shape[-2:], *(settings[k] for k in SETTINGS)) is not None
+    return is_plain(x) and torch_settings(x.shape[-2:], *(settings[k] for k in SETTINGS)) is not None
 
 
 def _is_of_labels(found: Found) -> bool:
@@ -91,64 +86,18 @@ RULES = (
 )
 
 
-def _gradients(
-    g: Array,
-    w: Array,
-    x: Array,
-    *,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
-    wanted: list[bool],
-    bias: list[int] | None = None,
-) -> Any:
-    return torch.ops.aten.convolution_backward.default(
-        g, x, w, bias, stride, even_padding(padding), dilation, False, (0, 0), groups, wanted
-    )
-
-
-def _all_gradients(g: Array, w: Array, x: Array, axes: Any, keepdims: bool, **params: Any) -> Any:
-    return _both_gradients(g, w, x, bias=[g.shape[1]], **params)
-
-
-def _both_gradients(
-    g: Array, w: Array, x: Array, input_shape: Any, weight_shape: Any, bias: Any = None, **params: Any
-) -> Any:
-    found = _gradients(g, w, x, **params, wanted=[True, True, bias is not None], bias=bias)
-    return found if bias else found[:2]
-
-
-def _weight_and_bias(x: Array, g: Array, weight_shape: Any, axes: Any, keepdims: bool, **params: Any) -> Any:
-    w = g.new_empty(1).expand(weight_shape)  # its shape alone is read
-    return _gradients(g, w, x, **params, wanted=[False, True, True], bias=[g.shape[1]])[1:]
-
-
-def _convolved(*specs: TensorSpec, padding: Any, **params: Any) -> bool:
-    summed = params.get("axes", (0, 2, 3)) == (0, 2, 3) and not params.get("keepdims", False)
-    return _plain(*specs) and summed and even_padding(padding) is not None and _fits(*specs, **params)
-
-
-def _fits(*specs: TensorSpec, **params: Any) -> bool:
-    shapes = [s.shape for s in specs]
-    return all(
-        params[name] in shapes
-        for name in ("input_shape", "weight_shape")
-        if name in params and len(specs) == 3
-    )
-
-
 JOINTS = (
     *NORMS,
-    Joint({"conv2d_input_grad": "gw", "conv2d_weight_grad": "xg", "sum": "g"}, _all_gradients, _convolved),
-    Joint({"conv2d_weight_grad": "xg", "sum": "g"}, _weight_and_bias, _convolved),
-    Joint({"conv2d_input_grad": "gw", "conv2d_weight_grad": "xg"}, _both_gradients, _convolved),
+    *CONVOLUTION_GRADIENTS,
     Joint(
         {"max_pool2d": "x", "max_pool_indices": "x"},
         pooled_with_indices,
         lambda x, **settings: native_pool(x, settings),
     ),
 )
+
+# Looks at the labels, which torch's compiler cannot.
+LOSS = Joint({"softmax_cross_entropy": "zy", "softmax_less_one_hot": "zy"}, loss_and_gradient)
 
 
 def max_pools_by_index(program: Program, table: Container[str]) -> Program:

@@ -39,6 +39,7 @@ class State:
                 made is None
                 or made() is not arguments[k]
                 or sys.getrefcount(arguments[k]) > _UNHELD_TENSOR
+                or vars(arguments[k])  # what was noted about it would not be true any more
                 or torch._C._storage_Use_Count(arguments[k].untyped_storage()._cdata) > _UNHELD_MEMORY
             ):
                 arguments[k] = arguments[k].clone(memory_format=layout)
