@@ -102,5 +102,5 @@ def test_what_cannot_be_initialised_is_answered():
         gd.init.xavier_normal((3, 0))
     with pytest.raises(ArgumentError, match="nonlinearity='mish'"):
         gd.init.gain("mish")
-    with pytest.raises(ArgumentError, match='use one of fan_in, fan_out'):
+    with pytest.raises(ArgumentError, match="use one of fan_in, fan_out"):
         gd.init.kaiming_uniform((3, 3), mode="fan_avg")
