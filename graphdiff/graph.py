@@ -148,6 +148,8 @@ class Graph:
         nodes: all nodes, operands before users.
         outputs: ids of the results.
         constants: id -> tensor for the leaves whose value is known (the graph itself holds no array).
+        state: how many of the outputs, the last ones, are new values of what the function changes, such as
+            parameters and running statistics, and no results of its own.
 
     Raises:
         GraphError: an id used twice, an unknown operand or output, a cycle, a leaf with operands, or a
@@ -157,6 +159,7 @@ class Graph:
     nodes: Sequence[Node]
     outputs: tuple[int, ...]
     constants: Mapping[int, Any] = field(default_factory=lambda: MappingProxyType({}))
+    state: int = 0
 
     def __post_init__(self) -> None:
         self.outputs = tuple(self.outputs)
@@ -179,6 +182,11 @@ class Graph:
                     raise GraphError(
                         f"node {node.label} uses %{i}, which is not in the graph", fix="give all nodes"
                     )
+        if not isinstance(self.state, int) or not 0 <= self.state <= len(self.outputs):
+            raise GraphError(
+                f"state={self.state!r} of {len(self.outputs)} outputs are new values of state",
+                fix="give how many of the outputs, the last ones, are no results",
+            )
         for i in self.outputs:
             if i not in self._by_id:
                 raise GraphError(f"output %{i} is not in the graph", fix="give the ids of nodes")

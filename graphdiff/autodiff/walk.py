@@ -43,8 +43,9 @@ def node_of(t: Tensor) -> Node:
     )
 
 
-def graph_of(outputs: Sequence[Tensor], tensors: Iterable[Tensor] | None = None) -> Graph:
-    """The graph that computed the outputs; ``tensors`` are their ancestors where they are at hand."""
+def graph_of(outputs: Sequence[Tensor], tensors: Iterable[Tensor] | None = None, state: int = 0) -> Graph:
+    """The graph that computed the outputs, the last ``state`` of which are new values of cells; ``tensors``
+    are their ancestors where they are at hand."""
     found = ancestors(*outputs) if tensors is None else list(tensors)
     known = {t.id: t for t in found if t.primitive is None and t.data is not None}
-    return Graph([node_of(t) for t in found], tuple(t.id for t in outputs), known)
+    return Graph([node_of(t) for t in found], tuple(t.id for t in outputs), known, state)

@@ -27,17 +27,19 @@ class Program:
         inputs: ids of the leaves that every call fills in, in the order of the arguments.
         outputs: ids of the results, in order.
         constants: id -> value of the remaining leaves.
+        state: how many of the outputs, the last ones, are new values of cells.
     """
 
     nodes: tuple[Node, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     constants: Mapping[int, Tensor]
+    state: int = 0
 
     @property
     def graph(self) -> Graph:
         """The same as a graph, to draw and to look at."""
-        return Graph(self.nodes, self.outputs, self.constants)
+        return Graph(self.nodes, self.outputs, self.constants, self.state)
 
     def rewritten(self, rewrite: Rewrite) -> Program:
         """Every node passed through ``rewrite`` in order, its operands already rewritten.
@@ -78,6 +80,5 @@ def program_of(graph: Graph, inputs: tuple[int, ...]) -> Program:
     )
     filled = {number[i] for i in inputs}
     known = {number[i]: t for i, t in graph.constants.items() if number[i] not in filled}
-    return Program(
-        renumbered, tuple(number[i] for i in inputs), tuple(number[i] for i in graph.outputs), known
-    )
+    outputs = tuple(number[i] for i in graph.outputs)
+    return Program(renumbered, tuple(number[i] for i in inputs), outputs, known, graph.state)

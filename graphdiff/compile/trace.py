@@ -96,7 +96,7 @@ def trace_call(fn: Callable[..., Any], leaves: Sequence[Any], structure: Structu
         new = trace.new_values()
         outputs = [*tensors, *(value for _, value in new)]
         found = ancestors(*outputs)
-        graph = graph_of(outputs, found)
+        graph = graph_of(outputs, found, len(new))
 
     def rebuild(values: Sequence[Any]) -> Any:
         supply = iter(values)

@@ -250,6 +250,8 @@ class _Builder:
             facts.append(f'unfold="{first}-{last}" shows what is in a box')
         if subject.record is None and parameters and not self.panels:
             facts.append("no backward yet")
+        if subject.aside:
+            facts.append(f"{words.plural(subject.aside, 'operation')} on running state left out")
         if hidden:
             facts.append(f"{words.plural(hidden, 'arrow')} that others imply not drawn")
         return facts

@@ -120,6 +120,7 @@ class Subject:
         clusters: unfolded composites: the number of a cluster, and what was unfolded.
         folded: how many operations are not among the nodes, because they became part of a wire.
         hidden: the roles of leaves that are not shown.
+        aside: how many operations are not among the nodes, because they only keep track of state.
     """
 
     items: Sequence[Item]
@@ -131,6 +132,7 @@ class Subject:
     clusters: Mapping[int, Item] | None = None
     folded: int = 0
     hidden: frozenset[str] = frozenset()
+    aside: int = 0
 
     @cached_property
     def users(self) -> Sequence[Sequence[tuple[int, int]]]:

@@ -39,7 +39,10 @@ def subject_of(target: Tensor | Backward | Graph, gradients: Backward | None, sh
             f"show={shown(show)} is unknown", fix=f"use one of {', '.join(map(repr, get_args(Show)))}"
         )
     if isinstance(target, Graph) and gradients is None:
-        return _of_graph(_part(target, show), None)
+        kept = _without_tracking(target)
+        subject = _of_graph(_part(kept, show), None)
+        whole, rest = (sum(n.primitive is not None for n in graph) for graph in (target, kept))
+        return replace(subject, aside=whole - rest)
     if show not in ("auto", "forward"):
         if show == "update":
             raise ArgumentError("the update is part of a whole step's graph", fix="draw(step.graph)")
@@ -70,6 +73,20 @@ def _of_graph(graph: Graph, record: Backward | None) -> Subject:
         known = {i: t for i, t in graph.constants.items() if graph[i].role == "constant"}
         return of_nodes(graph, known, None, _derivatives(graph))
     return of_nodes(graph, {node.id: record.tensor(node.id) for node in graph}, record)
+
+
+def _without_tracking(graph: Graph) -> Graph:
+    """The graph without forward operations that lead to new values of state alone, such as running
+    statistics, and with its results as its only outputs."""
+    results = graph.outputs[: len(graph.outputs) - graph.state]
+    if not graph.state or not results:
+        return graph
+    kept = set(results)
+    for node in reversed(graph.nodes):
+        if node.id in kept or (node.primitive is not None and node.role != "forward"):
+            kept |= {node.id, *node.inputs}
+    constants = {i: t for i, t in graph.constants.items() if i in kept}
+    return Graph([node for node in graph if node.id in kept], results, constants)
 
 
 def _part(graph: Graph, show: Show) -> Graph:

@@ -61,6 +61,7 @@ def to_json(graph: Graph) -> JSON:
             for argnum, i in enumerate(node.inputs)
         ],
         "outputs": [place[i] for i in graph.outputs],
+        "state": graph.state,
     }
 
 
@@ -79,7 +80,7 @@ def from_json(text: str | bytes) -> Graph:
         operands = {head: tuple(tails[k] for k in range(len(tails))) for head, tails in inputs.items()}
         nodes = [_read(node, operands.get(node["id"], ())) for node in found["nodes"]]
         constants = {n["id"]: _constant(n) for n in found["nodes"] if n.get("constant") is not None}
-        return Graph(nodes, tuple(found["outputs"]), constants)
+        return Graph(nodes, tuple(found["outputs"]), constants, found.get("state", 0))
     except GraphError as problem:
         problem.fix = problem.fix or _FIX
         raise

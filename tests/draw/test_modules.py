@@ -314,6 +314,26 @@ def test_running_statistics_are_no_inputs() -> None:
     assert {box.title for box in picture.view.boxes if box.fill == "input"} == {"x", "shift"}
 
 
+def test_what_keeps_track_of_state_is_no_result_and_not_drawn() -> None:
+    net = gd.layers.Sequential(lin=gd.layers.Linear(4, 8), norm=gd.layers.BatchNorm1d(8))
+    spec = gd.TensorSpec((2, 4), "float32")
+    tracking, plain = gd.make_graph(net, spec), gd.make_graph(net.eval(), spec)
+    view = draw(tracking, style="tensor").view
+    assert sum(box.fill == "result" for box in view.boxes) <= 1
+    assert len(view.boxes) == len(draw(plain, style="tensor").view.boxes)
+    (left_out,) = (fact for fact in view.facts if "left out" in fact)
+    assert int(left_out.split()[0]) + draw(tracking).subject.operations == sum(
+        node.primitive is not None for node in tracking
+    )
+
+    @gd.compile
+    def count(cell: gd.Cell) -> None:
+        cell.assign(cell + 1)
+
+    count(net.norm.num_batches_tracked)
+    assert draw(count.graph).subject.operations == 1  # nothing but state: all of it is drawn
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_batch_norm_is_one_box_that_reads_so(training: bool) -> None:
     net = gd.layers.Sequential(

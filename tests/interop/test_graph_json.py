@@ -68,6 +68,18 @@ def test_a_whole_model_and_its_backward_pass_come_back() -> None:
     assert gd.draw(again).dot == gd.draw(Graph(back.graph.nodes, back.graph.outputs)).dot
 
 
+def test_new_values_of_state_are_told_from_results() -> None:
+    net = gd.layers.BatchNorm1d(3)
+    graph = gd.make_graph(net, TensorSpec((2, 3), "float32"))
+    assert (len(graph.outputs), graph.state) == (4, 3)
+    again = Graph.from_json(graph.to_json())
+    assert (len(again.outputs), again.state) == (4, 3)
+    for state in (5, -1, "1", None):
+        text = json.dumps(json.loads(graph.to_json()) | {"state": state})
+        with pytest.raises(GraphError, match="state"):
+            Graph.from_json(text)
+
+
 def test_another_process_finds_the_operations_of_plugins(tmp_path: Path) -> None:
     net = gd.layers.Sequential(gd.layers.BatchNorm1d(3), gd.layers.Linear(3, 2))
     back = gd.losses.softmax_cross_entropy(net(np.eye(3, dtype="float32")), [0, 1, 1]).backward()
