@@ -162,8 +162,8 @@ def test_one_thing_that_is_kept_in_each_step_is_noticed(what):
             optimizer.step(model, record)
             kept.append(PLANTED[what](record))
 
-    found = grown(go, 200, every=40)
-    assert not steady(*found, 200), found
+    found = grown(go, 80, every=10)
+    assert not steady(*found, 80), found
 
 
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
