@@ -63,7 +63,7 @@ def _fitted(model, optimizer, x, y):
 
     def go(count, every):
         trainer.fit(
-            data, batch_size=len(x), epochs=count // 10, validation=data, progress=False,
+            data, batch_size=len(x), epochs=max(count // 10, 1), validation=data, progress=False,
             schedule=gd.schedules.Constant(0.001), callbacks=[EarlyStopping(count)],
         )  # fmt: skip
 
@@ -103,9 +103,24 @@ def steady(bytes_, objects, resident, steps):
 
 
 def training(make, how, backend):
+    def go(count, every):
+        with gd.backend(backend):
+            run(count, every)
+
     with gd.backend(backend):
         model, optimizer, x = make()
-        return how(model, optimizer, x, np.arange(len(x)) % 3)
+        run = how(model, optimizer, x, np.arange(len(x)) % 3)
+    return go
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Torch's threads wait for one another by spinning, on tensors as small as these."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
@@ -141,14 +156,14 @@ def test_one_thing_that_is_kept_in_each_step_is_noticed(what):
     model, optimizer, x = _mlp()
     kept = []
 
-    def step():
-        record = ce(model(x), np.arange(len(x)) % 3).backward(wrt=model.parameters())
-        optimizer.step(model, record)
-        kept.append(PLANTED[what](record))
-        return record
+    def go(count, every):
+        for _ in range(count):
+            record = ce(model(x), np.arange(len(x)) % 3).backward(wrt=model.parameters())
+            optimizer.step(model, record)
+            kept.append(PLANTED[what](record))
 
-    found = grown(_drawn(step, lambda record: record), 200, every=40)
-    assert not steady(*found, 200), found
+    found = grown(go, 80, every=10)
+    assert not steady(*found, 80), found
 
 
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
@@ -160,10 +175,12 @@ def test_a_compiled_function_keeps_the_programs_of_its_latest_shapes(backend):
     with gd.backend(backend):
         before = programs()
         compiled = gd.compile(lambda x: gd.sum(gd.tanh(x) * x))
-        for n in range(1, 301):
+        for n in range(1, 201):
             compiled(np.ones(n))
-        assert compiled.traces == 300
-        assert programs() - before <= 128
+        after_200 = programs()
+        for n in range(201, 301):
+            compiled(np.ones(n))
+        assert before < programs() <= after_200
         compiled(np.ones(300))
         assert compiled.traces == 300
     del compiled

@@ -64,7 +64,7 @@ def test_a_vanishing_network_is_told_from_a_residual_one():
 @pytest.mark.parametrize(
     ("target", "args", "message"),
     [
-        (3, (), "a int cannot be run"),
+        (3, (), "an int cannot be run"),
         (gd.tensor(1.0), (2,), "takes no arguments"),
     ],
 )
