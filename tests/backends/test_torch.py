@@ -318,7 +318,9 @@ def test_pooling_away_from_the_backends_context(dtype):
 # Notes on arrays
 
 
-@pytest.mark.parametrize("options", [{"stride": 1}, {"stride": 1, "padding": 1}, {"stride": 3, "rounding": "floor"}])
+@pytest.mark.parametrize(
+    "options", [{"stride": 1}, {"stride": 1, "padding": 1}, {"stride": 3, "rounding": "floor"}]
+)
 def test_a_pooling_finds_its_largest_elements_once(backend, monkeypatch, options):
     again = []
     argmax = pooling._window_argmax
