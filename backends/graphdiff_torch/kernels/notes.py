@@ -14,13 +14,14 @@ _NOTES = "graphdiff_notes"
 
 
 def note(x: Array, what: Hashable, value: Any) -> None:
-    x.__dict__.setdefault(_NOTES, {})[what] = (x._version, value)
+    if not x.is_inference():  # of which torch counts nothing
+        x.__dict__.setdefault(_NOTES, {})[what] = (x._version, value)
 
 
 def noted(x: Array, what: Hashable) -> Any:
     """What was noted; ``None`` if nothing was, or the array has been written to since."""
-    version, value = x.__dict__.get(_NOTES, {}).get(what, (None, None))
-    return value if version == x._version else None
+    found = x.__dict__.get(_NOTES, {}).get(what)
+    return found[1] if found and found[0] == x._version else None
 
 
 def has_notes(x: Array) -> bool:
