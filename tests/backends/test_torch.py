@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from graphdiff_torch.devices import Settings
-from graphdiff_torch.kernels import normalization
+from graphdiff_torch.kernels import normalization, pooling
 from graphdiff_torch.kernels.labels import unseen_cross_entropy, unseen_one_hot
 from ops.catalogue import PRIMITIVES
 
@@ -315,7 +315,31 @@ def test_pooling_away_from_the_backends_context(dtype):
             np.testing.assert_allclose(out, call(x.numpy()), rtol=1e-2)
 
 
-# Batch norm
+# Notes on arrays
+
+
+@pytest.mark.parametrize(
+    "options", [{"stride": 1}, {"stride": 1, "padding": 1}, {"stride": 3, "rounding": "floor"}]
+)
+def test_a_pooling_finds_its_largest_elements_once(backend, monkeypatch, options):
+    again = []
+    argmax = pooling._window_argmax
+    monkeypatch.setattr(pooling, "_window_argmax", lambda x, *rest: again.append(1) or argmax(x, *rest))
+    x = np.random.default_rng(0).normal(size=(2, 3, 8, 8))
+    v, t = gd.variable(x), torch.tensor(x, requires_grad=True)
+    for _ in range(3):
+        gd.sum(gd.max_pool2d(v, 3, **options) ** 2).backward()
+    (
+        torch.nn.functional.max_pool2d(t, 3, **{k: v for k, v in options.items() if k != "rounding"}) ** 2
+    ).sum().backward()
+    assert not again
+    torch.testing.assert_close(v.grad, t.grad)
+    v.data.neg_()
+    settings = {"window": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
+    backend.kernels["max_pool2d"](v.data, **settings)
+    v.data.neg_()
+    backend.kernels["window_argmax"](v.data, **settings)
+    assert again  # it was written to since
 
 
 def test_a_batch_is_measured_once_in_an_eager_step(monkeypatch):
@@ -336,6 +360,14 @@ def test_a_batch_is_measured_once_in_an_eager_step(monkeypatch):
     expected = [t.grad, theirs.weight.grad, theirs.bias.grad, theirs.running_mean, theirs.running_var]
     for one, two in zip(ours, expected, strict=True):
         torch.testing.assert_close(one, two.detach(), rtol=1e-4, atol=1e-4)
+
+
+def test_arrays_whose_changes_torch_does_not_count_bear_no_notes(backend):
+    with torch.inference_mode():
+        x = torch.ones(2, 3, 4, 4)
+        for k in range(1, 3):
+            assert backend.kernels["mean"](x, axes=(0, 2, 3), keepdims=False).tolist() == [k] * 3
+            x.mul_(2)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])

@@ -230,32 +230,6 @@ def test_training_equals_that_of_torchs_autograd(name, mode, momentum):
         np.testing.assert_allclose(value, expected[1][key], rtol=tolerance, atol=tolerance, err_msg=key)
 
 
-@pytest.mark.parametrize(("rows", "shown"), [(2, False), (2, True), (40, False)])
-def test_a_small_product_is_added_to_the_velocity_unless_its_value_is_wanted(rows, shown):
-    x = np.random.default_rng(0).normal(size=(rows, 9)).astype(np.float32)
-
-    def losses(compiled):
-        gd.seed(0)
-        model = gd.layers.Linear(9, 8)
-        optimizer = gd.optimizers.SGD(0.1, 0.9)
-
-        def step(x):
-            loss = gd.mean(gd.square(model(x)))
-            record = loss.backward(wrt=model.parameters())
-            optimizer.step(model, record)
-            return (loss, record[model.weight]) if shown else (loss,)
-
-        run = gd.compile(step, mode="aten") if compiled else step
-        found = [[r.numpy() for r in run(gd.tensor(x))] for _ in range(4)]
-        return found, "by_products" in run.source if compiled else None
-
-    (found, by_products), (expected, _) = losses(True), losses(False)
-    assert by_products is (rows == 2 and not shown)
-    for one, two in zip(found, expected, strict=True):
-        for a, b in zip(one, two, strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
-
-
 # State in place
 
 

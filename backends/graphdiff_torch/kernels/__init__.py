@@ -11,8 +11,8 @@ from graphdiff_torch.kernels.indexing import INDEXING
 from graphdiff_torch.kernels.joint import JOINTS
 from graphdiff_torch.kernels.labels import LABELS
 from graphdiff_torch.kernels.linear import LINEAR
-from graphdiff_torch.kernels.normalization import NORMALIZATION, NOTING
-from graphdiff_torch.kernels.pooling import POOLING
+from graphdiff_torch.kernels.normalization import NORMALIZATION, NOTED_NORMALIZATION
+from graphdiff_torch.kernels.pooling import NOTED_POOLING, POOLING
 from graphdiff_torch.kernels.random import RANDOM
 from graphdiff_torch.kernels.reduction import REDUCTIONS
 from graphdiff_torch.kernels.shape import SHAPES
@@ -56,5 +56,5 @@ def kernels() -> Kernels:
 
 def under(settings: Settings, table: Kernels) -> Kernels:
     """The kernels as they are called one by one, with these settings while one runs that depends on them."""
-    eager = table | NOTING
+    eager = table | NOTED_NORMALIZATION | NOTED_POOLING
     return {name: settings.around(k) if name in _SENSITIVE else k for name, k in eager.items()}

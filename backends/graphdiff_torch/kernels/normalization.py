@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import torch
 
 from graphdiff.kernels import Kernels
+from graphdiff_torch.kernels.notes import note, noted
 from graphdiff_torch.kernels.reduction import REDUCTIONS
 
 Array = Any
 _AXES = (0, 2, 3)
 _WIDE = (torch.float32, torch.float64)
-_NOTE = "graphdiff_moments"
 
 
 def statistics(x: Array, eps: float) -> tuple[Array, Array]:
@@ -68,9 +68,8 @@ NORMALIZATION = _normalization(statistics)
 
 
 class _Moments(NamedTuple):
-    """Mean and variance of each channel, and the version of the array that they are of."""
+    """Mean and variance of each channel."""
 
-    version: int
     mean: Array
     variance: Array
 
@@ -83,10 +82,10 @@ def _moments(x: Array) -> _Moments | None:
     """Those of a batch that torch's kernel takes in the precision of its results."""
     if x.ndim != 4 or x.device.type != "cpu" or x.dtype not in _WIDE or not x.numel():
         return None
-    known = getattr(x, _NOTE, None)
-    if known is None or known.version != x._version:
-        known = _Moments(x._version, *_measured(x))
-        setattr(x, _NOTE, known)
+    known: _Moments | None = noted(x, "moments")
+    if known is None:
+        known = _Moments(*_measured(x))
+        note(x, "moments", known)
     return known
 
 
@@ -117,7 +116,7 @@ def _noted_var(x: Array, axes: tuple[int, ...], ddof: int, keepdims: bool) -> Ar
     return found.variance.view(1, -1, 1, 1) if keepdims else found.variance
 
 
-NOTING: Kernels = {
+NOTED_NORMALIZATION: Kernels = {
     **_normalization(noted_statistics),
     "batch_norm": _noted_batch_norm,
     "mean": _noted_mean,

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from graphdiff.kernels import Kernels
+from graphdiff_torch.kernels.notes import note, noted
 
 Array = Any
 Pair = tuple[int, int]
@@ -98,6 +99,24 @@ def _window_argmax(x: Array, window: Pair, stride: Pair, padding: Padding, dilat
     return torch.ops.aten.max_pool2d_with_indices(x, window, stride, native.padding, dilation, native.ceil)[1]
 
 
+def _noted_max_pool2d(x: Array, window: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Array:
+    """Eagerly: torch finds where the largest elements are in any case, and the way back will ask."""
+    settings = (window, stride, padding, dilation)
+    native = torch_settings(x.shape[-2:], *settings) if x.is_floating_point() else None
+    if native is None or not x.numel():
+        return _max_pool2d(x, *settings)
+    out, index = torch.ops.aten.max_pool2d_with_indices(
+        x, window, stride, native.padding, dilation, native.ceil
+    )
+    note(x, settings, index)
+    return out
+
+
+def _noted_argmax(x: Array, window: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Array:
+    found = noted(x, (window, stride, padding, dilation))
+    return _window_argmax(x, window, stride, padding, dilation) if found is None else found
+
+
 def _found_among_windows(x: Array, window: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Array:
     """The first of the largest elements, the last NaN, and never padding where there is anything else."""
     height, width = x.shape[-2:]
@@ -168,3 +187,5 @@ POOLING: Kernels = {
     "window_spread": _window_spread,
     "channel_window_sum": _channel_window_sum,
 }
+
+NOTED_POOLING: Kernels = {"max_pool2d": _noted_max_pool2d, "window_argmax": _noted_argmax}

@@ -24,15 +24,7 @@ from graphdiff.compile.joint import joined
 from graphdiff.compile.program import VIEWS, Program
 from graphdiff.graph import Node
 from graphdiff_torch.lowering.batch_norm import STATISTICS, batch_norms
-from graphdiff_torch.lowering.fused import (
-    CHANNELS_FIRST,
-    CHANNELS_LAST,
-    FUSED,
-    SGD,
-    VELOCITY,
-    descend,
-    descend_by_products,
-)
+from graphdiff_torch.lowering.fused import CHANNELS_FIRST, CHANNELS_LAST, FUSED, SGD, VELOCITY, descend
 from graphdiff_torch.lowering.layout import Layout, with_conversions
 from graphdiff_torch.lowering.matching import replaced
 from graphdiff_torch.lowering.memory import ELEMENTWISE, OTHERS, Memory
@@ -58,7 +50,7 @@ class Aten:
 
     def __init__(self, program: Program, backend: TorchBackend, layout: Layout) -> None:
         table = {**backend.untouched, **FUSED, **STATISTICS, **PARTS}
-        program, groups = with_updates(program, table, _roots(program, table))
+        program, groups = with_updates(program, _roots(program, table))
         program = with_conversions(overlapped(fused(program, table)), layout)
         # A velocity lies in memory as its parameter does: one call walks through both.
         overwritten = {i: layout.of(u.operands[1]) for g in groups for u in g.updates for i in u.overwritten}
@@ -103,11 +95,7 @@ def _generated(
     joints = [joint for joint in (*JOINTS, LOSS) if joint.members.keys() <= table.keys()]
     program, calls = joined(program, joints)
     memory = Memory(program, table, calls, _roots(program, table), keep=backend.device == "cpu")
-    names: dict[str, Any] = {
-        "below": torch._C._AutoDispatchBelowAutograd,
-        "descend": descend,
-        "descend_by_products": descend_by_products,
-    }
+    names: dict[str, Any] = {"below": torch._C._AutoDispatchBelowAutograd, "descend": descend}
     updates = {n.id: group for group in groups for u in group.updates for n in u.nodes}
     first = {group.updates[0].parameter.id for group in groups}
 

@@ -78,8 +78,8 @@ def loss_and_gradient(logits: Array, labels: Array) -> tuple[Array, Array]:
 def descend(
     lr: Array,
     parameters: Sequence[Array],
-    velocities: Sequence[Array],
     gradients: Sequence[Array],
+    velocities: Sequence[Array],
     momentum: float,
 ) -> list[Array]:
     """SGD in place, all parameters in one call; returns them, then their velocities.
@@ -103,21 +103,6 @@ def descend(
         maximize=False,
         is_first_step=False,
     )
-    return [*parameters, *velocities]
-
-
-def descend_by_products(
-    lr: Array,
-    parameters: Sequence[Array],
-    velocities: Sequence[Array],
-    left: Sequence[Array],
-    right: Sequence[Array],
-    momentum: float,
-) -> list[Array]:
-    """SGD in place with gradients that are products of matrices, which are computed into the velocities."""
-    for velocity, a, b in zip(velocities, left, right, strict=True):
-        torch.addmm(velocity, a, b, beta=momentum, out=velocity)
-    descend(lr, parameters, (), velocities, 0.0)
     return [*parameters, *velocities]
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from graphdiff_torch.kernels.notes import has_notes
+
 Array = Any
 # The cell, the list of arguments, its copy here, and the stack.
 _UNHELD_TENSOR = 4
@@ -39,7 +41,7 @@ class State:
                 made is None
                 or made() is not arguments[k]
                 or sys.getrefcount(arguments[k]) > _UNHELD_TENSOR
-                or vars(arguments[k])  # what was noted about it would not be true any more
+                or has_notes(arguments[k])  # which would not be true any more
                 or torch._C._storage_Use_Count(arguments[k].untyped_storage()._cdata) > _UNHELD_MEMORY
             ):
                 arguments[k] = arguments[k].clone(memory_format=layout)

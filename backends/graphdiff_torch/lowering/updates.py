@@ -1,12 +1,9 @@
-"""Updates of parameters by SGD, found in a program: all of them become one call that works in place.
-
-A gradient that is a product of matrices, as a linear layer's, is added to the velocity while it is computed.
-"""
+"""Updates of parameters by SGD, found in a program: all of them become one call that works in place."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +11,7 @@ from graphdiff.compile.passes import drop_dead
 from graphdiff.compile.program import Program
 from graphdiff.graph import Node
 from graphdiff_torch.lowering.fused import SGD, VELOCITY
-from graphdiff_torch.lowering.matching import Found, Op, Search, is_a
+from graphdiff_torch.lowering.matching import Found, Op, Search
 
 Roots = Mapping[int, frozenset[int]]
 _PLAIN = Op("subtract", ("w", Op("multiply", ("l", "g"))))
@@ -30,8 +27,7 @@ class Update:
     Attributes:
         parameter: the node of its new value.
         velocity: the node of the new velocity; ``None`` without momentum.
-        operands: ids of learning rate, parameter, velocity if there is one, and gradient, or the two matrices
-            whose product is the gradient.
+        operands: ids of learning rate, parameter, gradient and velocity.
         momentum: 0 without.
     """
 
@@ -47,47 +43,35 @@ class Update:
     @property
     def overwritten(self) -> tuple[int, ...]:
         """The inputs of the program that the update works on in place."""
-        return self.operands[1 : 1 + len(self.nodes)]
-
-    @property
-    def gradient(self) -> tuple[int, ...]:
-        return self.operands[1 + len(self.nodes) :]
+        return (self.operands[1], *self.operands[3:])
 
 
 @dataclass(frozen=True)
 class Group:
-    """Updates that one call makes: of one learning rate, momentum and dtype, and alike in their gradients."""
+    """Updates that one call makes: of one learning rate, momentum and dtype."""
 
     updates: tuple[Update, ...]
 
     @property
     def statement(self) -> str:
-        first = self.updates[0]
         lr, *lists = zip(*(u.operands for u in self.updates), strict=True)
-        operands = ["(" + "".join(f"v{i}, " for i in ids) + ")" for ids in lists]
-        if first.velocity is None:
-            operands.insert(1, "()")
+        operands = ", ".join("(" + "".join(f"v{i}, " for i in ids) + ")" for ids in lists)
         results = [u.parameter for u in self.updates] + [u.velocity for u in self.updates if u.velocity]
         names = "".join(f"v{node.id}, " for node in results)
-        function = "descend" if len(first.gradient) == 1 else "descend_by_products"
-        return f"{names}= {function}(v{lr[0]}, {', '.join(operands)}, {first.momentum!r})"
+        velocities = "" if len(lists) == 3 else ", ()"
+        return f"{names}= descend(v{lr[0]}, {operands}{velocities}, {self.updates[0].momentum!r})"
 
 
-def with_updates(program: Program, table: Container[str], roots: Roots) -> tuple[Program, list[Group]]:
+def with_updates(program: Program, roots: Roots) -> tuple[Program, list[Group]]:
     """The program with all updates at its end, and how they are grouped.
 
     Args:
-        table: names whose kernels are torch's own.
         roots: in whose memory each value may lie.
     """
-    updates = list(_updates(program))
-    if "matmul" in table:
-        updates = _by_products(program, updates)
-    found = _possible(program, updates, roots)
+    found = _possible(program, list(_updates(program)), roots)
     grouped: dict[Any, list[Update]] = {}
     for u in found:
-        alike = (u.operands[0], u.momentum, u.parameter.spec.dtype, len(u.gradient))
-        grouped.setdefault(alike, []).append(u)
+        grouped.setdefault((u.operands[0], u.momentum, u.parameter.spec.dtype), []).append(u)
     groups = [Group(tuple(updates)) for updates in grouped.values()]
     return _moved_last(program, found), groups
 
@@ -123,32 +107,12 @@ def _constant(node: Node, program: Program) -> float | None:
 
 
 def _update(node: Node, found: Found, program: Program) -> Update:
-    operands = tuple(found.values[letter].id for letter in "lwvg" if letter in found.values)
+    operands = tuple(found.values[letter].id for letter in "lwgv" if letter in found.values)
     parameter = replace(node, primitive=SGD, inputs=operands, params={})
     if "v" not in found.values:
         return Update(parameter, None, operands, 0.0)
     velocity = replace(found.nodes["add"], primitive=VELOCITY, inputs=operands, params={})
     return Update(parameter, velocity, operands, _constant(found.values["m"], program) or 0.0)
-
-
-def _by_products(program: Program, updates: Sequence[Update]) -> list[Update]:
-    """The updates, by the factors of gradients that are products and serve no other purpose. Factors are kept
-    until the end, so they must be smaller than the gradient, which need not be."""
-    uses = Counter(i for n in program.nodes for i in n.inputs) + Counter(program.outputs)
-    nodes = {n.id: n for n in program.nodes}
-
-    def factored(u: Update) -> Update:
-        (gradient,) = (nodes[i] for i in u.gradient)
-        if u.velocity is None or not is_a(gradient, "matmul") or uses[gradient.id] > 1:
-            return u
-        factors = [nodes[i].spec for i in gradient.inputs]
-        if any(len(f.shape) != 2 for f in factors) or sum(f.size for f in factors) > gradient.spec.size:
-            return u
-        operands = (*u.operands[:3], *gradient.inputs)
-        parameter, velocity = (replace(n, inputs=operands) for n in u.nodes)
-        return replace(u, parameter=parameter, velocity=velocity, operands=operands)
-
-    return list(map(factored, updates))
 
 
 def _possible(program: Program, updates: Sequence[Update], roots: Roots) -> list[Update]:
@@ -162,6 +126,6 @@ def _possible(program: Program, updates: Sequence[Update], roots: Roots) -> list
     def fits(u: Update) -> bool:
         handed_out = all(n.id in program.outputs and n.id not in used for n in u.nodes)
         alone = all(times[i] == 1 and i not in kept for i in u.overwritten)
-        return handed_out and alone and not any(roots[i] & overwritten for i in u.gradient)
+        return handed_out and alone and not roots[u.operands[2]] & overwritten
 
     return [u for u in updates if fits(u)]
