@@ -18,6 +18,7 @@ import numpy as np
 
 from graphdiff.compile.executable import Executable, Run, assemble, body, call, joint_statement
 from graphdiff.compile.joint import JointCall, joined
+from graphdiff.compile.passes import relus_by_result
 from graphdiff.compile.passes.fusion import elementwise_groups
 from graphdiff.compile.program import Program
 from graphdiff.graph import Node
@@ -47,7 +48,7 @@ class Lowered:
         self._backend = backend
         self._table = {name: RAW[name] for name, kernel in built_in if backend.kernels[name] is kernel}
         self._joints = [joint for joint in backend.joints if joint.members.keys() <= self._table.keys()]
-        self._program = program
+        self._program = program = relus_by_result(program, self._table)
         self._layouts: dict[int, Layout] = {}
         self._first = self._latest = self._probe()
         self._scalar = scalar_program(program, self._table, self._first)
