@@ -25,6 +25,7 @@ from graphdiff_numpy.patches import (
     Padding,
     Pair,
     Patches,
+    Scratch,
     batch_first,
     batch_innermost,
     result_planes,
@@ -36,6 +37,7 @@ from graphdiff_numpy.winograd import Tiles, suits
 
 Array = np.ndarray[Any, Any]
 _FEW = 16  # channels of the input
+_COPY = 24  # multiply-adds that copying an element of a patch takes as long as
 _NARROW = 128  # filters: BLAS is faster with the patches in front
 
 
@@ -121,7 +123,7 @@ def _groups(channels: int, filters: int, groups: int) -> list[tuple[slice, slice
 
 
 def _cost(channels: int, filters: int, images: int, f: Filter) -> int:
-    return images * channels * filters * f.size * math.prod(f.places)
+    return images * channels * (filters + _COPY) * f.size * math.prod(f.places)
 
 
 # One group
@@ -222,16 +224,28 @@ def _scatter(g: Array, w: Array, f: Filter, out: Array) -> None:
     """Add the patches' gradients to where the patches came from."""
     if not (g.size and w.size and out.size):
         return
+    channels, filters, images = len(out), len(g), g.shape[3]
+    half = -(-channels // 2)  # on every machine: in other parts BLAS may round otherwise
+    parts = [slice(k, min(k + half, channels)) for k in range(0, channels, half)]
+
+    def work(start: int, stop: int) -> None:
+        with scratch() as memory:
+            for part in parts[start:stop]:
+                _scatter_channels(g, w[:, part], f, out[part], memory)
+
+    shared(len(parts), work, _cost(channels, filters, images, f))
+
+
+def _scatter_channels(g: Array, w: Array, f: Filter, out: Array, memory: Scratch) -> None:
     weights = Patches.weights(w).T
     shape = (len(out), *f.kernel)
-    with scratch() as memory:
-        for block in Patches.blocks(f, g.shape[3], len(out), len(g)):
-            upstream = block.of(g)
-            flat = memory("patches", g.dtype, *shape, *upstream.shape[1:])
-            np.matmul(weights, upstream.reshape(len(g), -1), out=flat.reshape(len(weights), -1))
-            for i in range(f.kernel[0]):
-                for j in range(f.kernel[1]):
-                    spill(flat[:, i, j], out, f, block, (i, j))
+    for block in Patches.blocks(f, g.shape[3], len(out), len(g)):
+        upstream = block.of(g)
+        flat = memory("patches", g.dtype, *shape, *upstream.shape[1:])
+        np.matmul(weights, upstream.reshape(len(g), -1), out=flat.reshape(len(weights), -1))
+        for i in range(f.kernel[0]):
+            for j in range(f.kernel[1]):
+                spill(flat[:, i, j], out, f, block, (i, j))
 
 
 KERNELS: dict[str, Callable[..., Array]] = {

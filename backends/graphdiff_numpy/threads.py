@@ -17,11 +17,12 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache, partial
 from itertools import pairwise
+from queue import SimpleQueue
 from typing import Any
 
-# Below so many multiply-adds, starting a thread and passing the interpreter's lock to and fro cost more than
-# a second core saves.
-WORTH = 32_000_000
+# Below so many multiply-adds, waking a thread and passing the interpreter's lock to and fro cost more than a
+# second core saves.
+WORTH = 12_000_000
 
 
 @cache
@@ -51,13 +52,34 @@ def _blas_on_one_thread() -> Iterator[None]:
             lib.set_num_threads(count)
 
 
+class _Helpers:
+    """Threads that wait for work: to start one takes as long as many a kernel."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+
+    def do(self, parts: list[Callable[[], None]]) -> None:
+        """Begin all parts, each in a thread of its own."""
+        for _ in range(len(parts) - self._count):
+            threading.Thread(target=self._serve, daemon=True).start()
+            self._count += 1
+        for part in parts:
+            self._work.put(part)
+
+    def _serve(self) -> None:
+        while True:
+            self._work.get()()
+
+
+_helpers = _Helpers()
 _taken = threading.Lock()  # one caller at a time shares
 
 
 def _renew() -> None:
-    """In a forked process nobody holds the lock."""
-    global _taken
-    _taken = threading.Lock()
+    """In a forked process nobody holds the lock, and there are no helpers."""
+    global _helpers, _taken
+    _helpers, _taken = _Helpers(), threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -93,19 +115,19 @@ def shared(count: int, work: Callable[[int, int], None], cost: int) -> None:
 def _together(parts: list[Callable[[], None]]) -> None:
     """Do all parts, the first of them here."""
     errors: list[BaseException] = []
+    ended: SimpleQueue[None] = SimpleQueue()
 
     def run(part: Callable[[], None]) -> None:
         try:
             part()
         except BaseException as error:
             errors.append(error)
+        ended.put(None)
 
     # A copied context carries NumPy's errstate along.
-    others = [threading.Thread(target=copy_context().run, args=(run, part)) for part in parts[1:]]
-    for thread in others:
-        thread.start()
+    _helpers.do([partial(copy_context().run, run, part) for part in parts[1:]])
     run(parts[0])
-    for thread in others:
-        thread.join()
+    for _ in parts:
+        ended.get()
     if errors:
         raise errors[0]

@@ -41,6 +41,14 @@ def test_each_part_has_a_thread_of_its_own():
     assert sorted(parts_of(3, lambda start, stop: barrier.wait())) == [0, 1, 2]
 
 
+def test_threads_are_kept():
+    parts_of(3, range)
+    before = threading.active_count()
+    for _ in range(3):
+        parts_of(3, range)
+    assert threading.active_count() == before
+
+
 def test_who_comes_while_others_share_works_alone():
     inner = parts_of(3, lambda start, stop: parts_of(6, range))
     assert inner == [[range(6)]] * 3
@@ -75,11 +83,13 @@ def test_blas_gets_its_threads_back(cost):
     assert [lib.num_threads for lib in threads._blas()] == before
 
 
+@pytest.mark.parametrize("channels", [3, 20])
 @pytest.mark.parametrize("kernel", ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"])
-def test_convolutions_do_not_depend_on_the_number_of_threads(monkeypatch, kernel):
+def test_convolutions_do_not_depend_on_the_number_of_threads(monkeypatch, kernel, channels):
     monkeypatch.setattr(threads, "WORTH", 0)
     rng = np.random.default_rng(0)
-    images, filters = (rng.normal(size=s).astype("float32") for s in ((4, 20, 18, 18), (24, 20, 3, 3)))
+    shapes = (4, channels, 18, 18), (24, channels, 3, 3)
+    images, filters = (rng.normal(size=s).astype("float32") for s in shapes)
     upstream = rng.normal(size=(4, 24, 18, 18)).astype("float32")
     same = {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1}
     operands, rest = {

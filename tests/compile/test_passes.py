@@ -7,7 +7,14 @@ import graphdiff as gd
 from graphdiff.autodiff.walk import graph_of
 from graphdiff.backend import get_backend
 from graphdiff.compile.executable import straight_line
-from graphdiff.compile.passes import drop_dead, fold_constants, inline_composites, merge_common, simplify
+from graphdiff.compile.passes import (
+    drop_dead,
+    fold_constants,
+    inline_composites,
+    merge_common,
+    relus_by_result,
+    simplify,
+)
 from graphdiff.compile.program import program_of
 from graphdiff.leaf import abstract
 
@@ -116,3 +123,17 @@ def test_simplification(fn, left):
 def test_minus_zero_survives():
     p = drop_dead(simplify(program(lambda x, y: x - 0.0)))
     assert np.signbit(result(p)[0, 1])
+
+
+def test_gradients_of_relu_read_its_result_where_it_is_the_usual_one():
+    def fn(a, b):
+        y = gd.relu(a * b)
+        return y + gd.sum(y * b).backward(wrt=[a])[a]
+
+    before = program(fn)
+    after = relus_by_result(before, NUMPY.kernels)
+    unchanged(before, after)
+    made = {node.id: node.primitive.name for node in after.nodes if node.primitive}
+    (grad,) = (node for node in after.nodes if made.get(node.id) == "relu_grad")
+    assert made[grad.inputs[1]] == "relu"
+    assert relus_by_result(before, {"relu_grad"}) is before

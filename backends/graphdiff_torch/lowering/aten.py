@@ -21,6 +21,7 @@ from graphdiff.compile.executable import (
     memory_roots,
 )
 from graphdiff.compile.joint import joined
+from graphdiff.compile.passes import relus_by_result
 from graphdiff.compile.program import VIEWS, Program
 from graphdiff.graph import Node
 from graphdiff_torch.lowering.batch_norm import STATISTICS, batch_norms
@@ -29,7 +30,7 @@ from graphdiff_torch.lowering.layout import Layout, with_conversions
 from graphdiff_torch.lowering.matching import replaced
 from graphdiff_torch.lowering.memory import ELEMENTWISE, OTHERS, Memory
 from graphdiff_torch.lowering.overlap import AWAITED, PARTS, overlapped
-from graphdiff_torch.lowering.patterns import JOINTS, LOSS, RULES, max_pools_by_index, relus_by_result
+from graphdiff_torch.lowering.patterns import JOINTS, LOSS, RULES, max_pools_by_index
 from graphdiff_torch.lowering.state import State
 from graphdiff_torch.lowering.updates import Group, with_updates
 

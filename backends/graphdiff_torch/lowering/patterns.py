@@ -128,19 +128,3 @@ def max_pools_by_index(program: Program, table: Container[str]) -> Program:
         return replace(node, primitive=MAX_POOL_GRAD, inputs=operands, params=index.params)
 
     return program.rewritten(rewrite)
-
-
-def relus_by_result(program: Program, table: Container[str]) -> Program:
-    """Gradients of relu read its result, which is positive where its operand is: so the operand may go."""
-    if "relu" not in table or "relu_grad" not in table:
-        return program
-    results: dict[int, int] = {}
-
-    def rewrite(node: Node) -> Node:
-        if is_a(node, "relu"):
-            results.setdefault(node.inputs[0], node.id)
-        if is_a(node, "relu_grad") and node.inputs[1] in results:
-            return replace(node, inputs=(node.inputs[0], results[node.inputs[1]]))
-        return node
-
-    return program.rewritten(rewrite)

@@ -7,6 +7,7 @@ from graphdiff.compile.passes.common import merge_common
 from graphdiff.compile.passes.composites import inline_composites
 from graphdiff.compile.passes.dead import drop_dead
 from graphdiff.compile.passes.folding import fold_constants
+from graphdiff.compile.passes.relus import relus_by_result
 from graphdiff.compile.passes.rematerialise import estimated_peak, rematerialise
 from graphdiff.compile.passes.simplify import simplify
 from graphdiff.compile.program import Program
@@ -18,6 +19,7 @@ __all__ = [
     "inline_composites",
     "merge_common",
     "optimized",
+    "relus_by_result",
     "rematerialise",
     "simplify",
 ]
