@@ -22,24 +22,26 @@ def named_update(nodes: Sequence[Node], outputs: Sequence[int]) -> list[Node]:
 
 
 def _scopes(nodes: Sequence[Node]) -> dict[int, str]:
-    """The parameter that each node belongs to; an optimizer keeps its own under ``parameter/name``."""
+    """The parameter that each node belongs to: by the names of what it uses (an optimizer keeps its own under
+    ``parameter/name``), else by its users, where these belong to one."""
     scope: dict[int, str] = {}
+    users: dict[int, set[str]] = {node.id: set() for node in nodes}
     for node in nodes:
         path = node.name.partition("/")[0] if node.role != "backward" else ""
         found = [path] if path else [scope[i] for i in node.inputs if scope[i]]
         scope[node.id] = found[0] if found else ""
+    for node in reversed(nodes):
+        if not scope[node.id] and len(users[node.id]) == 1:
+            (scope[node.id],) = users[node.id]
+        for i in node.inputs:
+            users[i].add(scope[node.id])
     return scope
 
 
 def _gradients(nodes: Sequence[Node], scope: Mapping[int, str]) -> dict[int, str]:
-    """What the leaves that the backward pass gave are called: after the parameter of their first user."""
-    given = {node.id for node in nodes if node.primitive is None and node.role == "backward"}
-    found: dict[int, str] = {}
-    for node in nodes:
-        for i in given.intersection(node.inputs):
-            if scope[node.id]:
-                found.setdefault(i, f"∇ {scope[node.id]}")
-    return found
+    """What the leaves that the backward pass gave are called: after the parameter that they change."""
+    given = (node.id for node in nodes if node.primitive is None and node.role == "backward")
+    return {i: f"∇ {scope[i]}" for i in given if scope[i]}
 
 
 def _results(nodes: Sequence[Node], outputs: Sequence[int]) -> dict[int, str]:
