@@ -235,7 +235,8 @@ class _Builder:
         nodes = subject.record.forward_graph if subject.record else [item.node for item in drawn]
         parameters = sum(n.spec.size for n in nodes if n.role == "parameter" and n.primitive is None)
         facts = []
-        if parameters and (batch := self.leaves.batch()) is not None:
+        forward = "forward" in self.overview.stages
+        if forward and parameters and (batch := self.leaves.batch()) is not None:
             facts.append(f"batch {batch}")
         if parameters:
             facts.append(f"{words.count(parameters)} parameters")
@@ -248,7 +249,7 @@ class _Builder:
         if banded := [group.band for group in self.groups if group.band]:
             first, last = banded[len(banded) // 2]
             facts.append(f'unfold="{first}-{last}" shows what is in a box')
-        if subject.record is None and parameters and not self.panels:
+        if forward and subject.record is None and parameters and not self.panels:
             facts.append("no backward yet")
         if subject.aside:
             facts.append(f"{words.plural(subject.aside, 'operation')} on running state left out")

@@ -5,7 +5,8 @@ addition a node has ``value`` and ``gradient``, an edge the ``gradient`` that it
 
     {"norm": 5.0, "min": 3.0, "max": 4.0, "mean": 3.5, "data": [3.0, 4.0]}
 
-``data`` is there for up to 16 elements. A node without a gradient says why: ``"gradient": "not yet"`` before
+of the finite elements; ``nan`` and ``infinite`` count the others, where there are any, and ``data`` is there
+for up to 16 elements. A node without a gradient says why: ``"gradient": "not yet"`` before
 any backward pass, ``"none"`` where the pass did not come along. Then there is what the picture shows::
 
     {"title": "…", "facts": ["batch 32"],
@@ -30,13 +31,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphdiff.diagnose.statistics import statistics_of
 from graphdiff.draw import words
 from graphdiff.draw.circuit import Circuit
 from graphdiff.draw.modules import Overview
-from graphdiff.draw.subject import Array, Item, Subject
+from graphdiff.draw.subject import Item, Subject
 from graphdiff.errors import DrawingError
-from graphdiff.graph import Graph
+from graphdiff.graph import Graph, Shape
 from graphdiff.interop.graph_json import JSON, MOST_WRITTEN, numbers, to_json
+from graphdiff.tensor import Tensor
 
 if TYPE_CHECKING:
     from graphdiff.draw.picture import Picture
@@ -52,28 +55,50 @@ def json_text(picture: Picture, **_: Any) -> str:
     if subject is None:
         raise DrawingError("this picture is not of one graph", fix="save what draw(...) returned")
     found = to_json(_graph(subject))
+    known = _Numbers(subject)
     for node, item in zip(found["nodes"], subject.items, strict=True):
-        node |= _numbers_of(item)
+        node |= known.of_node(item)
     for edge in found["edges"]:
-        passed = subject.passed(edge["head"], edge["argnum"])
-        if passed is not None:
-            edge["gradient"] = statistics(passed)
+        passed = subject.items[edge["head"]].passed_tensor(edge["argnum"])
+        if passed is not None and passed.data is not None:
+            edge["gradient"] = known.of(passed, subject.items[edge["tail"]].node.spec.shape)
     found |= {"title": picture.title, **_drawn(picture.view, subject)}
     return json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False)
 
 
-def statistics(values: Array) -> JSON:
-    """Norm, least, greatest and mean, and the numbers themselves where they are few."""
-    found: JSON = {}
-    if values.size and values.dtype.kind in "fiu":
-        wide = values.astype(np.float64, copy=False)
-        with np.errstate(all="ignore"):
-            told = words.length_of(wide), wide.min(), wide.max(), wide.mean()
-        names = "norm", "min", "max", "mean"
-        found = {name: numbers(np.asarray(n)) for name, n in zip(names, told, strict=True)}
-    if values.size <= MOST_WRITTEN:
-        found["data"] = numbers(values)
-    return found
+class _Numbers:
+    """The numbers of all tensors in a subject, worked out where they lie."""
+
+    def __init__(self, subject: Subject) -> None:
+        passed = (
+            item.passed_tensor(k)
+            for item in subject.items
+            if item.record is not None and item.node.primitive is not None
+            for k in range(len(item.inputs))
+        )
+        shown = (t for item in subject.items for t in (item.shown, item.upstream))
+        known = {t.id: t for t in (*shown, *passed) if t is not None and t.data is not None}
+        self.facts = dict(zip(known, statistics_of([*known.values()]), strict=True))
+
+    def of_node(self, item: Item) -> JSON:
+        found: JSON = {"gradient": "not yet" if item.record is None else "none"}
+        if item.shown is not None and item.shown.data is not None:
+            found["value"] = self.of(item.shown, item.node.spec.shape)
+        if item.upstream is not None and item.upstream.data is not None:
+            found["gradient"] = self.of(item.upstream, item.node.spec.shape)
+        return found
+
+    def of(self, t: Tensor, shape: Shape) -> JSON:
+        """Norm, least, greatest and mean, and the numbers themselves where they are few."""
+        found: JSON = {}
+        facts = self.facts[t.id]
+        if t.size and t.dtype != "bool":
+            names = ("norm", "min", "max", "mean")
+            found = {name: numbers(np.asarray(getattr(facts, name))) for name in names}
+            found |= {name: n for name in ("nan", "infinite") if (n := getattr(facts, name))}
+        if t.size <= MOST_WRITTEN:
+            found["data"] = numbers(t.numpy().reshape(shape))
+        return found
 
 
 def _graph(subject: Subject) -> Graph:
@@ -89,17 +114,6 @@ def _graph(subject: Subject) -> Graph:
         if item.node.role == "constant" and item.tensor is not None
     }
     return Graph(nodes, tuple(i for i, _ in subject.outputs), constants)
-
-
-def _numbers_of(item: Item) -> JSON:
-    found: JSON = {}
-    if item.value is not None:
-        found["value"] = statistics(item.value)
-    if item.gradient is not None:
-        found["gradient"] = statistics(item.gradient)
-    else:
-        found["gradient"] = "not yet" if item.record is None else "none"
-    return found
 
 
 def _drawn(view: Any, subject: Subject) -> JSON:

@@ -227,7 +227,11 @@ def of_nodes(
     return Subject(
         items,
         [(place[i], label) for i, label in outputs],
-        {i: words.clean(item.node.name) for i, item in enumerate(items) if item.node.primitive is None},
+        {
+            i: words.clean(item.node.name).removeprefix("/")
+            for i, item in enumerate(items)
+            if item.node.primitive is None
+        },
         record=record,
         of=UNNAMED if record is None else words.clean(record.output.name) or UNNAMED,
     )

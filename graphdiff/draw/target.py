@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
 
@@ -13,6 +12,7 @@ from graphdiff.autodiff.walk import ancestors, graph_of
 from graphdiff.draw import words
 from graphdiff.draw.subject import UNNAMED, Show, Subject, of_nodes
 from graphdiff.draw.tidying import VIEWS
+from graphdiff.draw.update import named_update
 from graphdiff.errors import ArgumentError
 from graphdiff.graph import Graph, Node
 from graphdiff.tensor import Tensor
@@ -103,22 +103,12 @@ def _part(graph: Graph, show: Show) -> Graph:
         for node in graph
         if node.id in own | used
     ]
-    if show == "update":
-        nodes = _by_parameter(nodes)
     outputs = [i for i in graph.outputs if i in own]
+    if show == "update":
+        nodes = named_update(nodes, outputs)
     ends = outputs or [i for i in own if not own.intersection(user for user, _ in graph.users(i))]
     kept = {node.id for node in nodes}
     return Graph(nodes, tuple(ends), {i: t for i, t in graph.constants.items() if i in kept})
-
-
-def _by_parameter(nodes: Sequence[Node]) -> list[Node]:
-    """The update in the scopes of the parameters that it changes, which optimizers do not record."""
-    scope: dict[int, str] = {}
-    for node in nodes:
-        path = node.name.partition("/")[0]
-        found = [path] if path else [scope[i] for i in node.inputs if scope[i]]
-        scope[node.id] = found[0] if found else ""
-    return [node if node.primitive is None else replace(node, scope=scope[node.id]) for node in nodes]
 
 
 def _as_leaf(graph: Graph, node: Node) -> Node:

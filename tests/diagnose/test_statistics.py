@@ -88,8 +88,8 @@ def test_many_tensors_are_fetched_at_once(name, monkeypatch):
     inner = type(backend).to_numpy
     monkeypatch.setattr(type(backend), "to_numpy", lambda self, a: fetched.append(a) or inner(self, a))
     statistics_of(tensors, bins=8)
-    assert len(fetched) == 1
-    assert tuple(fetched[0].shape) == (29, 8 + 8)
+    shapes = [tuple(table.shape) for table in fetched]
+    assert shapes == ([] if name == "numpy" else [(29, 8 + 8)])  # NumPy's are on the host
 
 
 def test_computing_and_training_ask_for_no_statistics(monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import nullcontext
 
 import numpy as np
@@ -182,3 +183,18 @@ def test_every_operation_of_both_passes_is_in_one_box_and_nothing_goes_in_circle
         for id in free:
             del ahead[id]
     assert not ahead
+
+
+@pytest.mark.parametrize("make", [gd.optimizers.SGD, gd.optimizers.Adam], ids=["SGD", "Adam"])
+def test_the_update_alone_names_gradients_and_new_values(net: gd.Module, make: Callable[..., object]) -> None:
+    options = {"momentum": 0.9} if make is gd.optimizers.SGD else {}
+    view = view_of(step_of(net, make(lr=0.1, **options)), show="update", style="tensor", boxes=200)
+    found = {*view.subject.labels.values()}
+    parameters = [name for name, _ in net.named_parameters()]
+    assert {f"∇ {name}" for name in parameters} <= found
+    results = {label for _, label in view.subject.outputs}
+    assert {f"new {name}" for name in parameters} <= results
+    assert "new steps" in results
+    assert len(results) == len(view.subject.outputs)
+    assert not any(re.fullmatch(r"f\d*", label) for label in results)
+    assert not any(fact.startswith(("batch", "no backward")) for fact in view.facts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from graphdiff.diagnose.flops import Counter
 from graphdiff.diagnose.numbers import Numbers
 from graphdiff.draw import words
-from graphdiff.draw.page.statistics import JSON, state_of, statistics
+from graphdiff.draw.page.statistics import JSON, Facts, state_of
 from graphdiff.draw.subject import Item, Subject
 from graphdiff.graph import TensorSpec
 from graphdiff.primitive import Composite
@@ -19,8 +19,8 @@ def nodes_of(subject: Subject, numbers: Numbers | None = None) -> list[JSON]:
 
     ``numbers`` has the times, where they were measured.
     """
-    flops = Counter()
-    return [_node(subject, i, item, flops) | _times(item, numbers) for i, item in enumerate(subject.items)]
+    gatherer = _Gatherer(subject)
+    return [gatherer.node(i, item) | _times(item, numbers) for i, item in enumerate(subject.items)]
 
 
 def _times(item: Item, numbers: Numbers | None) -> JSON:
@@ -30,58 +30,72 @@ def _times(item: Item, numbers: Numbers | None) -> JSON:
     return {"seconds": row.seconds, "backSeconds": row.backward_seconds}
 
 
-def _node(subject: Subject, i: int, item: Item, flops: Counter) -> JSON:
-    node, primitive = item.node, item.node.primitive
-    gradient = statistics(item.gradient)
-    found: JSON = {
-        "name": words.clean(node.name) or subject.labels.get(i, ""),
-        "scope": words.clean(node.scope),
-        "role": node.role,
-        "shape": words.shape(node.spec.shape),
-        "dtype": str(node.spec.dtype),
-        "size": node.spec.size,
-        "bytes": node.spec.size * node.spec.dtype.itemsize,
-        "inputs": list(item.inputs),
-        "source": _source(node.source),
-        "value": statistics(item.value),
-        "gradient": gradient,
-        "known": _known(item),
-        "state": state_of(gradient),
-    }
-    if item.stage != "forward":
-        found["stage"] = item.stage
-    if primitive is not None:
-        found |= {
-            "op": primitive.name,
-            "symbol": words.clean(primitive.symbol),
-            "doc": _doc(primitive.name, primitive.__doc__),
-            "formula": [words.clean(text) for text in primitive.formula],
-            "flops": flops.of(primitive, node.spec, _specs(subject, item), node.params),
-            "params": {key: words.short(str(value), 60) for key, value in node.params.items()},
+class _Gatherer:
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.flops = Counter()
+        self.passed = {
+            (i, k): item.passed_tensor(k)
+            for i, item in enumerate(subject.items)
+            if item.record is not None and item.node.primitive is not None
+            for k in range(len(item.inputs))
         }
-        if isinstance(primitive, Composite):
-            found["composite"] = True
-        if primitive.elementwise:
-            found["elementwise"] = True
-        if item.record is not None:
-            found["edges"] = [_edge(subject, i, k) for k in range(len(item.inputs))]
-    return {key: value for key, value in found.items() if value not in (None, "", [], {})}
+        shown = (t for item in subject.items for t in (item.shown, item.upstream))
+        told = (t for (i, k), t in self.passed.items() if self._is_told(i, k))
+        self.facts = Facts([*shown, *told])
 
+    def _is_told(self, i: int, argnum: int) -> bool:
+        """Whether what an edge passed back is not all of its operand's gradient."""
+        return len(self.subject.users[self.subject.items[i].inputs[argnum]]) > 1
 
-def _edge(subject: Subject, i: int, argnum: int) -> JSON | None:
-    """The local gradient of an edge, and what it passed back: local times upstream.
+    def node(self, i: int, item: Item) -> JSON:
+        node, primitive = item.node, item.node.primitive
+        gradient = self.facts.of(item.upstream)
+        found: JSON = {
+            "name": words.clean(node.name) or self.subject.labels.get(i, ""),
+            "scope": words.clean(node.scope),
+            "role": node.role,
+            "shape": words.shape(node.spec.shape),
+            "dtype": str(node.spec.dtype),
+            "size": node.spec.size,
+            "bytes": node.spec.size * node.spec.dtype.itemsize,
+            "inputs": list(item.inputs),
+            "source": _source(node.source),
+            "value": self.facts.of(item.shown),
+            "gradient": gradient,
+            "known": _known(item),
+            "state": state_of(gradient),
+        }
+        if item.stage != "forward":
+            found["stage"] = item.stage
+        if primitive is not None:
+            found |= {
+                "op": primitive.name,
+                "symbol": words.clean(primitive.symbol),
+                "doc": _doc(primitive.name, primitive.__doc__),
+                "formula": [words.clean(text) for text in primitive.formula],
+                "flops": self.flops.of(primitive, node.spec, _specs(self.subject, item), node.params),
+                "params": {key: words.short(str(value), 60) for key, value in node.params.items()},
+            }
+            if isinstance(primitive, Composite):
+                found["composite"] = True
+            if primitive.elementwise:
+                found["elementwise"] = True
+            if item.record is not None:
+                found["edges"] = [self._edge(i, k) for k in range(len(item.inputs))]
+        return {key: value for key, value in found.items() if value not in (None, "", [], {})}
 
-    What the only edge from an operand passed back is the operand's gradient, and not told twice.
-    """
-    item = subject.items[i]
-    operand = item.inputs[argnum]
-    passed = subject.passed(i, argnum)
-    if passed is None:
-        return None
-    found: JSON = {"local": words.clean(item.local(argnum))}
-    if len(subject.users[operand]) > 1:  # else it is the operand's gradient
-        found["passed"] = statistics(passed)
-    return found
+    def _edge(self, i: int, argnum: int) -> JSON | None:
+        """The local gradient of an edge, and what it passed back: local times upstream."""
+        item = self.subject.items[i]
+        operand = item.inputs[argnum]
+        passed = self.passed.get((i, argnum))
+        if passed is None or passed.data is None:
+            return None
+        found: JSON = {"local": words.clean(item.local(argnum))}
+        if self._is_told(i, argnum):
+            found["passed"] = self.facts.of(passed, self.subject.items[operand].node.spec.shape)
+        return found
 
 
 def _known(item: Item) -> str:

@@ -1,4 +1,4 @@
-"""What a page says of an array: its elements where they are few, norm, spread and histogram.
+"""What a page says of tensors: their elements where they are few, norm, spread and histogram.
 
 Everything here becomes JSON. A number that JSON has no word for, NaN or an infinity, is written as text.
 """
@@ -6,13 +6,14 @@ Everything here becomes JSON. A number that JSON has no word for, NaN or an infi
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from graphdiff.diagnose import states
+from graphdiff.diagnose.statistics import Statistics, statistics_of
 from graphdiff.draw import words
-from graphdiff.draw.subject import Array
+from graphdiff.graph import Shape
+from graphdiff.tensor import Tensor
 
 JSON = dict[str, Any]
 
@@ -21,25 +22,38 @@ MOST_PRINTED = 16
 
 _BINS = 16
 _MOST_COUNTED = 1 << 18  # elements of a tensor that has a histogram
-_LARGE = 1e12
 
 
-def statistics(values: Array | None) -> JSON | None:
-    """Text, norm and spread of an array: all that is said of it in a page."""
-    if values is None:
-        return None
-    if values.dtype.kind == "b" or not values.size:
-        return {"text": _printed(values) or words.shape(values.shape)}
-    norm = words.length_of(values)
-    found: JSON = {
-        "text": _printed(values) or f"{words.shape(values.shape)}  ‖·‖ {words.norm(norm)}",
-        "norm": _number(norm),
-    }
-    if values.size == 1:
-        found["exact"] = words.exact(values.ravel()[0])
-    elif values.dtype.kind == "f":
-        found |= _spread(values, norm)
-    return found
+class Facts:
+    """The statistics of some tensors, worked out where they lie; few transfers for all together."""
+
+    def __init__(self, tensors: Iterable[Tensor | None]) -> None:
+        known = {t.id: t for t in tensors if t is not None and t.data is not None}
+        self._found: dict[int, Statistics] = {}
+        for counted in (False, True):
+            some = [t for t in known.values() if (t.size <= _MOST_COUNTED) is counted]
+            found = statistics_of(some, _BINS if counted else 0)
+            self._found |= {t.id: facts for t, facts in zip(some, found, strict=True)}
+
+    def of(self, t: Tensor | None, shape: Shape | None = None) -> JSON | None:
+        """All that is said of a tensor, shown in a shape with the same elements."""
+        if t is None or t.id not in self._found:
+            return None
+        facts = self._found[t.id]
+        shape = t.shape if shape is None else shape
+        printed = words.listed(t.numpy().reshape(shape)) if 0 < t.size <= MOST_PRINTED else ""
+        if t.dtype == "bool" or not t.size:
+            return {"text": printed or words.shape(shape)}
+        norm = math.nan if facts.nan else math.inf if facts.infinite else facts.norm
+        found: JSON = {
+            "text": printed or f"{words.shape(shape)}  ‖·‖ {words.norm(norm)}",
+            "norm": _number(norm),
+        }
+        if t.size == 1:
+            found["exact"] = words.exact(t.numpy().ravel()[0])
+        elif t.dtype.is_floating:
+            found |= _spread(facts)
+        return found
 
 
 def state_of(gradient: JSON | None) -> str:
@@ -48,49 +62,19 @@ def state_of(gradient: JSON | None) -> str:
     return "" if state == "fine" else state
 
 
-def _printed(values: Array) -> str:
-    """Every element where they are few, else ""."""
-    return words.listed(values) if 0 < values.size <= MOST_PRINTED else ""
-
-
-def _spread(values: Array, norm: float) -> JSON:
+def _spread(facts: Statistics) -> JSON:
     """Of the finite elements; the count of the others, where there are any."""
-    finite = values if math.isfinite(norm) else values[np.isfinite(values)]
-    found: JSON = {"bad": values.size - finite.size} if finite.size < values.size else {}
-    if not finite.size:
+    found: JSON = {} if facts.finite else {"bad": facts.nan + facts.infinite}
+    if not math.isfinite(facts.min):
         return found
-    low, high = float(finite.min()), float(finite.max())
-    scale = max(1.0, -low / _LARGE, high / _LARGE)  # so that no sum overflows
-    mean = scale * float((finite if scale == 1.0 else finite / scale).mean(dtype=np.float64))
-    if finite is not values:
-        norm = words.length_of(finite)
-    found |= {
-        "min": _number(low),
-        "max": _number(high),
-        "mean": _number(mean),
-        "std": _number(_deviation(norm / math.sqrt(finite.size), mean)),
-        "zeros": round(1 - np.count_nonzero(finite) / finite.size, 3),
-    }
-    if 1 < finite.size <= _MOST_COUNTED and low < high:
-        found["bins"] = _histogram(finite.astype(np.float64), low, high)
+    found |= {name: _number(getattr(facts, name)) for name in ("min", "max", "mean", "std")}
+    found["zeros"] = round(facts.zero, 3)
+    if facts.histogram and facts.min < facts.max:
+        found["bins"] = list(facts.histogram)
     return found
 
 
-def _deviation(root_mean_square: float, mean: float) -> float:
-    """The standard deviation; without a pass over the elements, and without squares that overflow."""
-    rest = max(0.0, root_mean_square - abs(mean))
-    return math.sqrt(rest) * math.sqrt(root_mean_square + abs(mean))
-
-
-def _histogram(values: Array, low: float, high: float) -> list[int]:
-    """How many elements lie in each of equally wide bins from the least to the greatest."""
-    place = (values * 0.5 - low * 0.5) / (high * 0.5 - low * 0.5) * _BINS  # halves do not overflow
-    bins = np.minimum(place.astype(int), _BINS - 1).ravel()
-    counts: list[int] = np.bincount(bins, minlength=_BINS).tolist()
-    return counts
-
-
-def _number(value: Any) -> float | str:
+def _number(value: float) -> float | str:
     """Four digits that count, or the name that JavaScript has for what is no number."""
     if math.isnan(value):
         return "NaN"
