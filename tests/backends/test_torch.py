@@ -44,7 +44,7 @@ def test_without_torch_the_error_names_the_extra():
     done = python(
         "import sys; sys.modules['torch'] = None\nimport graphdiff as gd\nwith gd.backend('torch'): pass"
     )
-    assert "BackendError: torch is not installed" in done.stderr
+    assert "BackendError: backend: torch is not installed" in done.stderr
     assert 'pip install "graphdiff[torch]"' in done.stderr
 
 
