@@ -14,6 +14,7 @@ from graphdiff.compile.program import Program
 from graphdiff.dtypes import DType, as_dtype
 from graphdiff.errors import ArgumentError, DTypeError
 from graphdiff.graph import TensorSpec
+from graphdiff_numpy import normalization
 from graphdiff_numpy.kernels import BARE, kernels
 from graphdiff_numpy.lowering import Lowered
 from graphdiff_numpy.pooling import max_and_argmax
@@ -33,7 +34,10 @@ class NumpyBackend(Backend):
     """
 
     name = "numpy"
-    joints = (Joint({"max_pool2d": "x", "window_argmax": "x"}, max_and_argmax),)
+    joints = (
+        Joint({"max_pool2d": "x", "window_argmax": "x"}, max_and_argmax),
+        Joint({"batch_norm_input_grad": "gxw", "batch_norm_weight_grad": "gx"}, normalization.gradients),
+    )
 
     def __init__(self, device: str = "cpu") -> None:
         if device != "cpu":

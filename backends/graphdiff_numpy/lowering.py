@@ -26,7 +26,7 @@ from graphdiff.kernels import Kernels
 from graphdiff_numpy.blocked import Blocked, suits
 from graphdiff_numpy.kernels import RAW
 from graphdiff_numpy.memory import Layout, Lent
-from graphdiff_numpy.planning import plan, takes_out, used_outside
+from graphdiff_numpy.planning import JOINT_WRITERS, plan, takes_out, used_outside
 from graphdiff_numpy.scalars import scalar_program
 
 if TYPE_CHECKING:
@@ -96,14 +96,25 @@ class Lowered:
         program, calls = joined(program, self._joints)
         wanted = used_outside(program, groups)
         blocked = {nodes[0].id: Blocked(nodes, self._layouts, wanted) for nodes in groups}
-        placed = [n.id for n in program.nodes if takes_out(n, self._table) and n.id not in calls]
-        layouts = {i: self._layouts[i] for i in placed}
-        buffers = plan(program, layouts, groups, wanted, self._table)
+        writers = {i: call for i, call in calls.items() if call.joint.kernel in JOINT_WRITERS}
+        joints = _by_call(program, writers)
+        single = [n.id for n in program.nodes if takes_out(n, self._table) and n.id not in calls]
+        layouts = {i: self._layouts[i] for i in (*single, *writers)}
+        buffers = plan(program, layouts, [*groups, *joints], wanted | writers.keys(), self._table)
         writer = _Writer(self._table, self._backend, calls, blocked, buffers)
         return writer.executable(program, writer.statement)
 
     def _in_blocks(self, node: Node) -> bool:
         return takes_out(node, self._table) and suits(node, self._layouts)
+
+
+def _by_call(program: Program, calls: Mapping[int, JointCall]) -> list[list[Node]]:
+    """The nodes of every joint call, in the order of the program."""
+    found: dict[int, list[Node]] = {}
+    for node in program.nodes:
+        if node.id in calls:
+            found.setdefault(calls[node.id].nodes[0].id, []).append(node)
+    return list(found.values())
 
 
 class _Writer:
@@ -131,7 +142,7 @@ class _Writer:
 
     def statement(self, node: Node) -> str | None:
         if node.id in self._calls:
-            return joint_statement(self._calls[node.id], self.names)
+            return self._joint(self._calls[node.id])
         if node.id in self._members:
             return self._in_blocks(node)
         assert node.primitive is not None
@@ -141,6 +152,18 @@ class _Writer:
         if node.id in self._buffers:
             return self._into_buffer(node, kernel)
         return f"v{node.id} = {call(node, kernel, self.names)}"
+
+    def _joint(self, joint: JointCall) -> str | None:
+        line = joint_statement(joint, self.names)
+        if line is None or joint.nodes[0].id not in self._buffers:
+            return line
+        return f"{line[:-1]}, out=({', '.join(self._buffer(node) for node in joint.nodes)}))"
+
+    def _buffer(self, node: Node) -> str:
+        """The array that a node's value is written to."""
+        name = f"b{node.id}"
+        self.names[name] = self._buffers[node.id]
+        return name + "()" if isinstance(self._buffers[node.id], Lent) else name
 
     def _in_blocks(self, node: Node) -> str | None:
         """The call of a group at the first of its nodes."""
@@ -153,10 +176,7 @@ class _Writer:
 
     def _into_buffer(self, node: Node, kernel: Any) -> str:
         assert node.primitive is not None
-        value, out = f"v{node.id}", f"b{node.id}"
-        self.names[out] = self._buffers[node.id]
-        if isinstance(self._buffers[node.id], Lent):
-            out += "()"
+        value, out = f"v{node.id}", self._buffer(node)
         operands = ", ".join(f"v{i}" for i in node.inputs)
         if node.primitive.name == "sum":
             self.names["k_reduce"] = np.add.reduce

@@ -7,15 +7,20 @@ its result.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from graphdiff_numpy.patches import batch_first, batch_innermost, result_planes, scratch
+from graphdiff_numpy.threads import shared
 
 Array = np.ndarray[Any, Any]
+_ACROSS = (0, 2, 3)
 _BLOCK = 1 << 16  # elements of the channels that are treated at once
+_LONG = 1 << 12  # elements of a row: sums of more lose digits
+_COST = 64  # multiply-adds that treating an element takes as long as
 
 
 def batch_norm(x: Array, weight: Array, bias: Array, eps: float, out: Array | None = None) -> Array:
@@ -24,9 +29,9 @@ def batch_norm(x: Array, weight: Array, bias: Array, eps: float, out: Array | No
     target = result_planes(planes.shape, x.dtype, out)
     rows, results = _rows(planes), _rows(target)
 
-    def work(part: slice, product: Array) -> None:
+    def work(part: slice) -> None:
         centred = results[part]
-        invstd = _centre(rows[part], eps, centred, product)
+        invstd = _centre(rows[part], eps, centred)
         centred *= _column(weight[part]) * invstd
         centred += _column(bias[part])
 
@@ -36,71 +41,123 @@ def batch_norm(x: Array, weight: Array, bias: Array, eps: float, out: Array | No
 
 def input_grad(g: Array, x: Array, weight: Array, eps: float, out: Array | None = None) -> Array:
     """weight / σ · (g − mean g − x̂ · mean(g · x̂)), where x̂ = (x − mean) / σ."""
-    upstream, planes = batch_innermost(g), batch_innermost(x)
-    target = result_planes(planes.shape, x.dtype, out)
-    gradients, rows, results = _rows(upstream), _rows(planes), _rows(target)
-
-    def work(part: slice, product: Array) -> None:
-        centred = results[part]
-        invstd = _centre(rows[part], eps, centred, product)
-        np.multiply(gradients[part], centred, out=product)
-        centred *= np.mean(product, 1, keepdims=True) * invstd * invstd
-        np.subtract(gradients[part], centred, out=centred)
-        centred -= np.mean(gradients[part], 1, keepdims=True)
-        centred *= _column(weight[part]) * invstd
-
-    _by_channels(rows, work)
-    return batch_first(target)
+    sums = np.empty(x.shape[1], x.dtype)
+    return gradients(g, x, weight, eps, (out, sums))[0]
 
 
 def weight_grad(g: Array, x: Array, eps: float) -> Array:
     """The sum of g · x̂ over each channel."""
-    gradients, rows = _rows(batch_innermost(g)), _rows(batch_innermost(x))
-    sums = np.zeros((len(rows), 1), x.dtype)
+    upstream, rows = _rows(batch_innermost(g)), _rows(batch_innermost(x))
+    sums = np.zeros(x.shape[1], x.dtype)
 
-    def work(part: slice, product: Array) -> None:
+    def work(part: slice) -> None:
         with scratch() as memory:
-            centred = memory("centred", x.dtype, *product.shape)
-            invstd = _centre(rows[part], eps, centred, product)
-            np.multiply(gradients[part], centred, out=product)
-        np.multiply(np.sum(product, 1, keepdims=True), invstd, out=sums[part])
+            centred = memory("centred", x.dtype, *rows[part].shape)
+            invstd = _centre(rows[part], eps, centred)
+            np.multiply(_products(upstream[part], centred), invstd, out=_column(sums[part]))
 
     _by_channels(rows, work)
-    return sums[:, 0]
+    return sums
+
+
+def gradients(
+    g: Array, x: Array, weight: Array, eps: float, out: tuple[Array | None, Array | None] = (None, None)
+) -> tuple[Array, Array]:
+    """What :func:`input_grad` and :func:`weight_grad` give, in one pass."""
+    planes = batch_innermost(x)
+    target = result_planes(planes.shape, x.dtype, out[0])
+    sums = np.empty(len(planes), x.dtype) if out[1] is None else out[1]
+    sums[...] = 0
+    upstream, rows, results = _rows(batch_innermost(g)), _rows(planes), _rows(target)
+
+    def work(part: slice) -> None:
+        centred = results[part]
+        invstd = _centre(rows[part], eps, centred)
+        products = _products(upstream[part], centred)
+        np.multiply(products, invstd, out=_column(sums[part]))
+        centred *= products / _count(rows) * invstd * invstd
+        np.subtract(upstream[part], centred, out=centred)
+        centred -= _mean(upstream[part])
+        centred *= _column(weight[part]) * invstd
+
+    _by_channels(rows, work)
+    return batch_first(target), sums
+
+
+def var(x: Array, axes: tuple[int, ...], ddof: int, keepdims: bool) -> Array:
+    """The sum of squared distances to the mean over n − ddof; of channels with the batch innermost, in one
+    pass as in batch norm."""
+    n = math.prod(x.shape[axis] for axis in axes)
+    if x.ndim != 4 or axes != _ACROSS or not x.transpose(1, 2, 3, 0).flags.c_contiguous:
+        distances = x - np.sum(x, axes, keepdims=True) / n
+        result: Array = np.sum(np.square(distances), axes, keepdims=keepdims) / (n - ddof)
+        return result
+    rows = _rows(batch_innermost(x))
+    sums = np.zeros(x.shape[1], x.dtype)
+
+    def work(part: slice) -> None:
+        with scratch() as memory:
+            centred = memory("centred", x.dtype, *rows[part].shape)
+            np.subtract(rows[part], _mean(rows[part]), out=centred)
+            _column(sums[part])[...] = _products(centred, centred)
+
+    _by_channels(rows, work)
+    sums /= n - ddof
+    return sums.reshape(1, -1, 1, 1) if keepdims else sums
 
 
 def _rows(planes: Array) -> Array:
-    """(C, H, W, N) as a row for each channel."""
-    return planes.reshape(len(planes), -1) if planes.size else np.empty((0, 0), planes.dtype)
+    """(C, H, W, N) as a row for each channel, or as (C, H, W · N) where rows would be long."""
+    if not planes.size:
+        return np.empty((0, 0, 0), planes.dtype)
+    channels, height, *across = planes.shape
+    return planes.reshape(channels, height if height * math.prod(across) > _LONG else 1, -1)
 
 
 def _column(values: Array) -> Array:
-    return values[:, None]
+    return values[:, None, None]
 
 
-def _centre(rows: Array, eps: float, centred: Array, product: Array) -> Array:
-    """Write the distances to the rows' means, and a product nobody needs; 1/σ as a column."""
-    np.subtract(rows, np.mean(rows, 1, keepdims=True), out=centred)
-    np.square(centred, out=product)
-    result: Array = 1 / np.sqrt(np.mean(product, 1, keepdims=True) + rows.dtype.type(eps))
+def _products(a: Array, b: Array) -> Array:
+    """The sum of a · b over each channel, as a column: one pass, and nothing written."""
+    return _column(np.sum(np.einsum("crk,crk->cr", a, b), 1))
+
+
+def _mean(rows: Array) -> Array:
+    mean: Array = _column(np.sum(np.einsum("crk->cr", rows), 1)) / _count(rows)
+    return mean
+
+
+def _count(rows: Array) -> Any:
+    return rows.dtype.type(rows[0].size)
+
+
+def _centre(rows: Array, eps: float, centred: Array) -> Array:
+    """Write the distances to the rows' means; 1/σ as a column."""
+    np.subtract(rows, _mean(rows), out=centred)
+    variance = _products(centred, centred) / _count(rows)
+    result: Array = 1 / np.sqrt(variance + rows.dtype.type(eps))
     return result
 
 
-def _by_channels(rows: Array, work: Callable[[slice, Array], None]) -> None:
-    """``work`` on groups of rows, with memory of their size. In one thread: for passes as short as these,
-    two would mostly wait for the interpreter's lock."""
+def _by_channels(rows: Array, work: Callable[[slice], None]) -> None:
+    """``work`` on groups of rows."""
     if not rows.size:
         return
-    count, length = rows.shape
-    step = max(1, _BLOCK // length)
-    with scratch() as memory:
-        for k in range(0, count, step):
-            part = slice(k, min(k + step, count))
-            work(part, memory("product", rows.dtype, part.stop - k, length))
+    count = len(rows)
+    step = min(max(1, _BLOCK // rows[0].size), -(-count // 2))
+    parts = [slice(k, min(k + step, count)) for k in range(0, count, step)]
+
+    def some(start: int, stop: int) -> None:
+        for part in parts[start:stop]:
+            work(part)
+
+    shared(len(parts), some, _COST * rows.size)
 
 
 KERNELS: dict[str, Callable[..., Array]] = {
     "batch_norm": batch_norm,
     "batch_norm_input_grad": input_grad,
     "batch_norm_weight_grad": weight_grad,
+    "var": var,
 }

@@ -18,6 +18,8 @@ from graphdiff.graph import Node
 from graphdiff.kernels import Kernels
 from graphdiff_numpy.kernels import RAW
 from graphdiff_numpy.memory import Layout, Lent
+from graphdiff_numpy.normalization import gradients
+from graphdiff_numpy.pooling import max_and_argmax
 
 Array = Any
 # Kernels that are ufuncs: they take out=, and it may be one of their operands.
@@ -26,6 +28,8 @@ _UFUNCS = frozenset(name for name, kernel in RAW.items() if isinstance(kernel, n
 _WRITERS = frozenset(
     "matmul relu relu_grad conv2d conv2d_input_grad window_scatter batch_norm batch_norm_input_grad".split()
 )
+# Joint kernels that take it: an array for each result.
+JOINT_WRITERS = (max_and_argmax, gradients)
 # Kernels whose result is always memory of its own; a composite not among them may be anything.
 _OWN = frozenset(RAW) - VIEWS - {"einsum"}
 

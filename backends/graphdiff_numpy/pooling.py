@@ -91,26 +91,31 @@ def window_argmax(x: Array, window: Pair, stride: Pair, padding: Padding, dilati
 
 
 def max_and_argmax(
-    x: Array, window: Pair, stride: Pair, padding: Padding, dilation: Pair
+    x: Array,
+    window: Pair,
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair,
+    out: tuple[Array | None, Array | None] = (None, None),
 ) -> tuple[Array, Array]:
     """What :func:`max_pool2d` and :func:`window_argmax` give, in one pass."""
     high, across = _places(x.shape, window, stride, padding, dilation)
     source = batch_innermost(x)
     channels, height, width, images = source.shape
-    out = np.full((channels, high, across, images), _lowest(x.dtype), x.dtype)
-    index = np.empty(out.shape, np.int64)
+    largest = result_planes((channels, high, across, images), x.dtype, out[0])
+    index = result_planes(largest.shape, np.int64, out[1])
     rows = list(_met(high, height, window[0], stride[0], padding[0], dilation[0]))
     columns = list(_met(across, width, window[1], stride[1], padding[1], dilation[1]))
     # Where each window starts, in front of the plane if padded, and how far its elements are from there.
     starts = (np.arange(high) * stride[0] - padding[0][0])[:, None] * width
     starts = (starts + np.arange(across) * stride[1] - padding[1][0])[..., None]
     steps = np.arange(window[0])[:, None] * dilation[0] * width + np.arange(window[1]) * dilation[1]
-    kind = np.min_scalar_type(steps.size)
+    kind, lowest = np.min_scalar_type(steps.size), _lowest(x.dtype)
     first = _first(rows, high)[:, None, None] * window[1] + _first(columns, across)[:, None]
 
     def work(part: slice) -> None:
-        best, number = out[part], np.empty(index[part].shape, kind)
-        number[...] = first
+        best, number = largest[part], np.empty(index[part].shape, kind)
+        best[...], number[...] = lowest, first
         for i, (at_rows, under_rows) in enumerate(rows):
             for j, (at, under) in enumerate(columns):
                 _challenge(
@@ -123,7 +128,7 @@ def max_and_argmax(
         index[part] += starts
 
     _by_channels(source, 2 * steps.size, work)
-    return batch_first(out), batch_first(index)
+    return batch_first(largest), batch_first(index)
 
 
 def _first(met: list[tuple[slice, slice]], places: int) -> Array:
