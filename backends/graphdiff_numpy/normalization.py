@@ -85,9 +85,10 @@ def gradients(
 
 
 def var(x: Array, axes: tuple[int, ...], ddof: int, keepdims: bool) -> Array:
-    """The sum of squared distances to the mean over n − ddof; of channels, in one pass as in batch norm."""
+    """The sum of squared distances to the mean over n − ddof; of channels with the batch innermost, in one
+    pass as in batch norm."""
     n = math.prod(x.shape[axis] for axis in axes)
-    if axes != _ACROSS or x.ndim != 4:
+    if x.ndim != 4 or axes != _ACROSS or not x.transpose(1, 2, 3, 0).flags.c_contiguous:
         distances = x - np.sum(x, axes, keepdims=True) / n
         result: Array = np.sum(np.square(distances), axes, keepdims=keepdims) / (n - ddof)
         return result
