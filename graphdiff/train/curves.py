@@ -52,5 +52,6 @@ def _metric(panel: Any, name: str, ends: Any, history: History) -> None:
     measured = [e.validation[name] for e in history.epochs if e.validation]
     if len(measured) == len(ends):
         panel.plot(ends, measured, color=_VALIDATION, marker=".", linestyle="--", label="validation")
-    panel.set_ylabel(name)
+    # No formula to set, whatever dollars it has; and no half character, which no font has.
+    panel.set_ylabel(name.encode(errors="replace").decode(), parse_math=False)
     panel.legend(frameon=False)

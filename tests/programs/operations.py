@@ -348,7 +348,7 @@ def _taken(take, clip):
 
 def _torch_take(x, i, axis):
     before, after = x.shape[: axis % x.ndim], x.shape[axis % x.ndim + 1 :]
-    return torch.index_select(x, axis, i.reshape(-1) % x.shape[axis]).reshape(*before, *i.shape, *after)
+    return torch.index_select(x, axis, i.reshape(-1) % x.shape[axis]).reshape((*before, *i.shape, *after))
 
 
 def _holds(draw, x, i):
