@@ -252,8 +252,8 @@ def _legend(circuit: Circuit) -> Iterable[str]:
         if any(item.value is not None for item in subject.items if item.node.role != "constant")
         else "shape"
     )
-    of = markup.escape(words.subscripted(words.short(subject.of)))
-    below = markup.font(f"below: gradient ∂{of}/∂·", palette.GRADIENT)
+    of = markup.escape(words.differentiated(subject.of))
+    below = markup.font(f"below: gradient {of}/∂·", palette.GRADIENT)
     if any(wire.above for wire in circuit.wires):
         yield markup.font(f"above: {what}", palette.VALUE)
     if subject.show != "forward":

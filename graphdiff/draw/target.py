@@ -207,4 +207,4 @@ def _expression(graph: Graph, node: Node) -> str:
 
 
 def _derivative(of: str, by: str) -> str:
-    return f"∂{words.subscripted(words.short(of))}/∂{words.subscripted(words.short(by))}"
+    return f"{words.differentiated(of)}/∂{words.subscripted(words.short(by))}"

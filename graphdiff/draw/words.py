@@ -130,6 +130,12 @@ def subscripted(name: str) -> str:
     return match[1] + match[2].translate(_SUBSCRIPTS) if match else name
 
 
+def differentiated(name: str) -> str:
+    """``∂f`` of a short name; of a derivative ``∂(∂f/∂x)``."""
+    name = subscripted(short(name))
+    return f"∂({name})" if "∂" in name else f"∂{name}"
+
+
 def superscript(integer: str) -> str:
     """An integer's text raised: ``−1`` as ⁻¹."""
     return integer.translate(_SUPERSCRIPTS)

@@ -114,3 +114,11 @@ def test_names_are_one_line_of_printable_characters() -> None:
     assert words.clean("a\n\tb\0\x1b[0m  c\ud800") == "a b [0m c"
     assert words.short("a" * 16) == "a" * 16
     assert words.short("a" * 17) == "a" * 15 + "…"
+
+
+@pytest.mark.parametrize(
+    ("of", "text"),
+    [("f", "∂f"), ("w0", "∂w₀"), ("∂f/∂x", "∂(∂f/∂x)"), ("a_rather_long_name_of_it", "∂a_rather_long_n…")],
+)
+def test_what_is_differentiated_is_one_thing(of, text):
+    assert words.differentiated(of) == text
