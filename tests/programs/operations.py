@@ -283,6 +283,17 @@ def _joins(draw, x, y):
     return {"axis": draw(st.sampled_from(axes))} if axes else None
 
 
+def _subscripts(draw, x, y):
+    """Of axes that are as long where they have one letter."""
+    found = []
+    for subscripts in ("ij,kj->ik", "ij,ij->j", "ij,j->i", "i,ij->ji", "i,i->", "i,j->ji", ",i->i"):
+        letters = subscripts.partition("->")[0].split(",")
+        sizes = set(zip("".join(letters), (*x.shape, *y.shape), strict=False))
+        if [len(one) for one in letters] == [x.ndim, y.ndim] and len(sizes) == len({c for c, _ in sizes}):
+            found.append(subscripts)
+    return {"subscripts": draw(st.sampled_from(found))} if found else None
+
+
 def _apart(x, y, **_):
     return np.abs(x - y)
 
@@ -322,10 +333,10 @@ BINARY = {
         "ff",
     ),
     "einsum": Operation(
-        lambda x, y: gd.einsum("ij,kj->ik", x, y),
-        lambda x, y: np.einsum("ij,kj->ik", x, y),
-        lambda x, y: torch.einsum("ij,kj->ik", x, y),
-        lambda draw, x, y: {} if x.ndim == y.ndim == 2 and x.shape[1] == y.shape[1] else None,
+        lambda x, y, subscripts: gd.einsum(subscripts, x, y),
+        lambda x, y, subscripts: np.einsum(subscripts, x, y),
+        lambda x, y, subscripts: torch.einsum(subscripts, x, y),
+        _subscripts,
         "ff",
     ),
     "outer": Operation(
