@@ -385,3 +385,9 @@ def test_moments_are_those_of_the_values_as_they_are(backend, dtype):
             torch.testing.assert_close((mean.double(), variance.double()), wanted, rtol=close, atol=close)
             assert mean.dtype is variance.dtype is dtype
         x.mul_(3)
+
+
+@pytest.mark.parametrize("moment", [gd.var, gd.std])
+def test_moments_of_nothing_are_nothing(moment):
+    with gd.backend("torch"):
+        assert moment(gd.zeros((2, 0, 1, 2)), 2).shape == (2, 0, 2)

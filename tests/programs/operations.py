@@ -247,7 +247,7 @@ REDUCTION = {
     "prod": _reduction(gd.prod, np.prod, lambda x: x.prod(-1), nonempty=False),
     "max": _reduction(gd.max, np.max, lambda x: x.amax(-1), kink=_gap(1)),
     "min": _reduction(gd.min, np.min, lambda x: x.amin(-1), kink=_gap(-1)),
-    "var": _reduction(gd.var, np.var, lambda x: torch.var(x, -1, correction=0)),
+    "var": _reduction(gd.var, np.var, lambda x: ((x - x.mean(-1, keepdim=True)) ** 2).mean(-1)),
     "logsumexp": _reduction(gd.logsumexp, _lse, lambda x: torch.logsumexp(x, -1)),
     "cumsum": Operation(gd.cumsum, np.cumsum, lambda x, axis: torch.cumsum(x, axis), an_axis),
     "softmax": Operation(

@@ -51,6 +51,8 @@ def _moment(reduce: Callable[..., Array]) -> Callable[..., Array]:
     def run(x: Array, axes: Axes, ddof: int, keepdims: bool) -> Array:
         if not axes:  # one element alone: 0 in place of a finite one
             return (x - x) / (1 - ddof)
+        if not x.numel():  # nothing, or NaN; torch would warn of each
+            return torch.mean(x, axes, keepdim=keepdims)
         return reduce(x, axes, correction=ddof, keepdim=keepdims)
 
     return run
