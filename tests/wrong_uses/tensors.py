@@ -21,6 +21,8 @@ def _in_loop(x):
     return x if x > 0 else -x
 
 
+HOLDS_ITSELF = []
+HOLDS_ITSELF.append(HOLDS_ITSELF)
 V = gd.variable(np.ones((2, 3)), name="v")
 
 WRONG = {
@@ -40,7 +42,7 @@ WRONG = {
     "the length of a number": (lambda: len(gd.tensor(1.0)), ["len"]),
     "a loop over a number": (lambda: list(gd.tensor(1.0)), ["()"]),
     "the integer of a fraction as an index": (lambda: [1, 2][gd.tensor(0.5)], ["float64"]),
-    "an addition of text": (lambda: V + "a", ["<U1"]),
+    "an addition of text": (lambda: V + "a", ["add: 'a'", "<U1"]),
     "an addition of another shape": (lambda: V + np.ones(4), ["add", "(2, 3)", "(4,)"]),
     "a product of another shape": (lambda: V @ np.ones(4), ["matmul", "v: float64[2, 3]"]),
     "an index of an unknown kind": (lambda: V["a"], ["index", "'a'", "v: float64[2, 3]"]),
@@ -110,6 +112,23 @@ WRONG = {
     "a split into fewer keys than none": (lambda: gd.random.split(gd.random.key(0), -1), ["-1"]),
     "autocast to integers": (lambda: gd.autocast("int8").__enter__(), ["int8"]),
     "a checkpoint of what is no function": (lambda: gd.checkpoint(3)(V), ["3"]),
+    "a masked array": (lambda: gd.tensor(np.ma.masked_array([1.0], [True])), ["mask", "filled"]),
+    "a list that holds itself": (lambda: gd.tensor(HOLDS_ITSELF), ["tensor", "[...]"]),
+    "axes kept by an array": (
+        lambda: gd.sum(V, keepdims=np.ones(2)),
+        ["sum", "keepdims", "v: float64[2, 3]"],
+    ),
+    "a join of a number": (lambda: gd.concatenate(3), ["concatenate", "parts=3"]),
+    "axes that pair nothing": (lambda: gd.tensordot(V, V, axes=7), ["tensordot", "axes=7", "0 to 2"]),
+    "subscripts that are a number": (lambda: gd.einsum(3, V), ["einsum", "subscripts=3"]),
+    "a diagonal of text": (lambda: gd.diagonal(V, "a"), ["diagonal", "offset='a'"]),
+    "a shape of too many axes": (lambda: gd.zeros((1,) * 65), ["full", "65 axes", "64"]),
+    "a shape of too many elements": (lambda: gd.zeros((2**40, 2**40)), ["full", "as large"]),
+    "a role that is none": (lambda: gd.Cell(1.0, role="weight"), ["Cell", "role='weight'", "parameter"]),
+    "a backend that is a number": (lambda: gd.backend(3).__enter__(), ["backend", "name=3"]),
+    "a dtype made of text": (lambda: gd.DType("float31"), ["DType", "float31"]),
+    "a record asked for a list": (lambda: gd.sum(V).backward()[[1]], ["place=[1]", "not a Tensor"]),
+    "primals that are a number": (lambda: gd.jvp(gd.exp, 1.0, (1.0,)), ["jvp", "primals=1.0"]),
     "a scope that is no name": (lambda: gd.scope(3).__enter__(), ["3"]),
 }
 

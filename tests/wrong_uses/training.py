@@ -162,6 +162,22 @@ WRONG = {
     "more folds than examples": (lambda: list(train.k_folds(DATA, 99)), ["k=99"]),
     "a prefetch of nothing": (lambda: list(train.prefetch([], 0)), ["depth=0"]),
     "no candidates": (lambda: train.search(lambda **o: trainer(), [], DATA), ["candidates"]),
+    "milestones that are a set": (lambda: gd.schedules.MultiStep(0.1, {2, 4}), ["MultiStep", "milestones"]),
+    "a schedule of text": (lambda: gd.schedules.Cosine("a", 10), ["Cosine", "lr='a'"]),
+    "metrics that are a list": (
+        lambda: gd.Trainer(L.Linear(2, 2), gd.losses.hinge, O.SGD(0.1), metrics=[1]),
+        ["Trainer", "metrics=[1]"],
+    ),
+    "a search for what is not measured": (
+        lambda: train.search(lambda **o: trainer(), [{}], DATA, k=2, metric="f1", epochs=1),
+        ["f1", "accuracy"],
+    ),
+    "what makes no trainer": (
+        lambda: train.random_restarts(lambda: 3, DATA),
+        ["random_restarts", "make(…)=3"],
+    ),
+    "hyperparameters without values": (lambda: train.grid_options(lr=0.1), ["grid_options", "lr"]),
+    "shuffling by text": (lambda: next(train.as_batches(DATA, shuffle="yes")), ["shuffle='yes'"]),
     "no restarts": (lambda: train.random_restarts(lambda s: trainer(), DATA, restarts=0), ["0 restarts"]),
     "arrays of unequal number": (lambda: gd.datasets.arrays(np.ones((3, 2)), [0, 1]), ["(3, 2)", "(2,)"]),
     "digits all held out": (lambda: gd.datasets.digits(test_fraction=2), ["2"]),
