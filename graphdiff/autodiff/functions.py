@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any
 
 from graphdiff import context, ops, source
-from graphdiff.arguments import check_functions, check_integers, entries
+from graphdiff.arguments import check_functions, check_integers, entries, shown
 from graphdiff.autodiff import numbers
 from graphdiff.autodiff.reverse import backward, detached, fresh
 from graphdiff.autodiff.walk import ancestors
@@ -137,7 +137,7 @@ def hessian(fn: Fn, argnums: int = 0) -> Fn:
     @wraps(fn)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         if not isinstance(argnums, int):
-            raise _no_hessian(f"arguments {argnums}")
+            raise _no_hessian(f"arguments {shown(argnums)}")
         if -len(args) <= argnums < len(args) and isinstance(args[argnums], (dict, list, tuple)):
             raise _no_hessian(f"argument {argnums}, a {type(args[argnums]).__name__}")
         return second(*args, **kwargs)

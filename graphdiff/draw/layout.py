@@ -36,6 +36,7 @@ _INSTALL = {
 _WORKS_WITHOUT = 'DOT text needs no layout engine: `.dot` and `.save("x.dot")` work without any.'
 
 # The first name of a statement, and the name after an arrow; `key=value` is no name.
+_LONGEST = 1e6  # seconds; the system knows no longer waits
 _NAME = re.compile(r'(?:^[ \t]*|->\s*)("[^"\n]*"|[\w.]++)(?!\s*=)', re.MULTILINE)
 _KEYWORDS = {"strict", "digraph", "graph", "subgraph", "node", "edge"}
 
@@ -169,7 +170,7 @@ def _run(command: list[str], stdin: bytes, timeout: float) -> _Outcome:
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     ) as process:
         try:
-            picture, stderr = process.communicate(stdin, timeout)
+            picture, stderr = process.communicate(stdin, min(timeout, _LONGEST))
         except BaseException:  # Ctrl-C too, which does not reach a process in a session of its own
             _kill(process)
             raise

@@ -20,11 +20,16 @@ def full(shape: Any, value: float, dtype: Any = None) -> Tensor:
     """A constant of one value; float64 unless said otherwise.
 
     Raises:
-        ShapeError: no shape. ArgumentError: a value that the dtype cannot hold. DTypeError: a dtype that the
+        ShapeError: no shape. ArgumentError: no number, or one that the dtype cannot hold. DTypeError: a dtype that the
             backend lacks.
     """
     try:
         spec = TensorSpec(as_shape("full", shape), "float64" if dtype is None else dtype)
+        if tuple(getattr(value, "shape", ())):
+            raise ArgumentError(
+                f"value={shown(value)} is no number",
+                fix="give one; for several, gd.broadcast_to(values, shape)",
+            )
     except GraphdiffError as error:
         raise located(error, "full") from None
     return _full(current_backend(), spec, value)

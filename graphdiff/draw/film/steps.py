@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphdiff.arguments import kind_of
+from graphdiff.arguments import check_kind, kind_of
 from graphdiff.draw.picture import TIMEOUT, Picture, write
 from graphdiff.errors import ArgumentError, DrawingError
 
@@ -52,6 +52,7 @@ def draw_steps(
     from graphdiff.draw.film.alignment import aligned
     from graphdiff.draw.film.page import UNTITLED
 
+    check_kind("title", title, str, "give a string")
     if not isinstance(steps, Iterable):
         raise ArgumentError(f"{kind_of(steps)} gives no steps", fix="give a list of what draw takes")
     names, dots = [], []
