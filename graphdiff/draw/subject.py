@@ -17,7 +17,7 @@ import numpy as np
 from graphdiff.autodiff import Backward
 from graphdiff.draw import words
 from graphdiff.errors import ArgumentError, GradientError
-from graphdiff.graph import Graph, Node
+from graphdiff.graph import Graph, Node, TensorSpec
 from graphdiff.tensor import Tensor
 
 Show = Literal["auto", "forward", "backward", "update", "both"]
@@ -40,6 +40,8 @@ class Item:
         backward: it belongs to the backward pass.
         inside: the unfolded composites around it, the outermost first, by the number of their cluster.
         view: the same value in the shape in which it is shown, where that is another.
+        computed: the specs of the result and of the operands in the computation, where they may be shown in
+            other shapes.
     """
 
     node: Node
@@ -49,6 +51,7 @@ class Item:
     backward: bool = False
     inside: tuple[int, ...] = ()
     view: Tensor | None = None
+    computed: tuple[TensorSpec, tuple[TensorSpec, ...]] | None = None
 
     @property
     def stage(self) -> Stage:

@@ -37,8 +37,9 @@ class _Tidying:
             else:
                 self.place.append(len(self.items))
                 self.shown.add(i)
+                computed = item.node.spec, tuple(self.subject.items[k].node.spec for k in item.inputs)
                 inputs = tuple(self.place[k] for k in item.inputs)
-                self.items.append(item if inputs == item.inputs else replace(item, inputs=inputs))
+                self.items.append(replace(item, inputs=inputs, computed=item.computed or computed))
         return replace(
             self.subject,
             items=self.items,

@@ -20,8 +20,8 @@ def full(shape: Any, value: float, dtype: Any = None) -> Tensor:
     """A constant of one value; float64 unless said otherwise.
 
     Raises:
-        ShapeError: no shape. ArgumentError: no number, or one that the dtype cannot hold. DTypeError: a dtype that the
-            backend lacks.
+        ShapeError: no shape. ArgumentError: no number, or one that the dtype cannot hold. DTypeError: a
+            dtype that the backend lacks.
     """
     try:
         spec = TensorSpec(as_shape("full", shape), "float64" if dtype is None else dtype)

@@ -5,6 +5,8 @@ Everything here becomes JSON.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from graphdiff.diagnose.flops import Counter
 from graphdiff.diagnose.numbers import Numbers
 from graphdiff.draw import words
@@ -74,7 +76,7 @@ class _Gatherer:
                 "symbol": words.clean(primitive.symbol),
                 "doc": _doc(primitive.name, primitive.__doc__),
                 "formula": [words.clean(text) for text in primitive.formula],
-                "flops": self.flops.of(primitive, node.spec, _specs(self.subject, item), node.params),
+                "flops": self.flops.of(primitive, *_specs(self.subject, item), node.params),
                 "params": {key: words.short(str(value), 60) for key, value in node.params.items()},
             }
             if isinstance(primitive, Composite):
@@ -104,11 +106,9 @@ def _known(item: Item) -> str:
     return "none" if item.gradient is None else "known"
 
 
-def _specs(subject: Subject, item: Item) -> list[TensorSpec]:
-    """Of the operands; of the tensor's own where the subject shows them in another shape."""
-    if item.tensor is not None and item.tensor.inputs:
-        return [t.spec for t in item.tensor.inputs]
-    return [subject.items[k].node.spec for k in item.inputs]
+def _specs(subject: Subject, item: Item) -> tuple[TensorSpec, Sequence[TensorSpec]]:
+    """Of the result and of the operands."""
+    return item.computed or (item.node.spec, [subject.items[k].node.spec for k in item.inputs])
 
 
 def _doc(name: str, doc: str | None) -> str:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import graphdiff as gd
+from graphdiff.diagnose.flops import Counter
 from graphdiff.draw import Picture, draw, layout, palette
 from graphdiff.draw.labels import Label
 from graphdiff.draw.page.html import _part, page
@@ -169,6 +170,19 @@ def test_operations_and_bytes_are_counted() -> None:
     product = view_of(page(draw(x @ w)))["nodes"][-1]
     assert product["flops"] == 2 * 3 * 4 * 5
     assert product["bytes"] == 3 * 5 * 8
+
+
+def test_operations_are_counted_in_the_shapes_of_the_computation() -> None:
+    """Of which the picture may leave axes of size 1 out."""
+    graph = gd.make_graph(
+        gd.value_and_grad(lambda x: gd.sum(gd.max_pool2d(x[None, None], 1, 1)[0, 0])), np.ones((3, 2))
+    )
+    counted = Counter().of_graph(graph)
+    nodes = view_of(page(draw(graph)))["nodes"]
+    found = {node["op"]: node.get("flops", 0) for node in nodes if "op" in node}
+    expected = {node.primitive.name: counted[node.id] for node in graph if node.primitive}
+    assert found == {name: expected[name] for name in found}
+    assert {"max_pool2d", "sum"} <= found.keys()
 
 
 def test_the_state_of_a_gradient_has_a_word() -> None:
