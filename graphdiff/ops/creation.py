@@ -25,7 +25,7 @@ def full(shape: Any, value: float, dtype: Any = None) -> Tensor:
     """
     try:
         spec = TensorSpec(as_shape("full", shape), "float64" if dtype is None else dtype)
-        if tuple(getattr(value, "shape", ())):
+        if getattr(value, "shape", ()) != ():
             raise ArgumentError(
                 f"value={shown(value)} is no number",
                 fix="give one; for several, gd.broadcast_to(values, shape)",

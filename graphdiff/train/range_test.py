@@ -85,7 +85,7 @@ def range_test(
 
     before, kept = [(cell, cell.data) for cell in _cells(model, optimizer)], set(optimizer.state)
     try:
-        rates = np.geomspace(lowest, highest, steps).tolist()
+        rates = np.geomspace(float(lowest), float(highest), steps).tolist()
         return _curve(compile(update), optimizer, rates, _endless(data, batch_size, seed))
     finally:
         for cell, value in before:
