@@ -76,8 +76,8 @@ def restarts() -> int:
 
 
 def launch() -> str:
-    """What tells this start of the launcher, and the restarts it makes, from another."""
-    return os.environ.get("TORCHELASTIC_RUN_ID", "")
+    """What tells this start of the launcher, which outlives the restarts that it makes, from another."""
+    return f"{os.environ.get('TORCHELASTIC_RUN_ID', '')} {os.getppid()}"
 
 
 def patience() -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -25,6 +25,11 @@ _SCALARS = {
     for name in "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split()
 }
 
+_JOINTS = (
+    Joint({"max_pool2d": "x", "window_argmax": "x"}, max_and_argmax),
+    Joint({"batch_norm_input_grad": "gxw", "batch_norm_weight_grad": "gx"}, normalization.gradients),
+)
+
 
 class NumpyBackend(Backend):
     """NumPy on the CPU. Values of no dimension may be NumPy scalars.
@@ -34,10 +39,6 @@ class NumpyBackend(Backend):
     """
 
     name = "numpy"
-    joints = (
-        Joint({"max_pool2d": "x", "window_argmax": "x"}, max_and_argmax),
-        Joint({"batch_norm_input_grad": "gxw", "batch_norm_weight_grad": "gx"}, normalization.gradients),
-    )
 
     def __init__(self, device: str = "cpu") -> None:
         if device != "cpu":
@@ -46,6 +47,11 @@ class NumpyBackend(Backend):
             )
         self.kernels = kernels()
         self.built_in = dict(self.kernels)  # those of them that nobody replaced have raw forms
+
+    @property
+    def joints(self) -> Sequence[Joint]:
+        kept = {name for name, kernel in self.built_in.items() if self.kernels.get(name) is kernel}
+        return [joint for joint in _JOINTS if joint.members.keys() <= kept]
 
     def asarray(self, value: Any, dtype: DType | None = None, *, copy: bool = False) -> Array:
         if dtype is not None and dtype not in _SCALARS:  # NumPy may know it, from another library's import

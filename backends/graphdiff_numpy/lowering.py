@@ -47,7 +47,7 @@ class Lowered:
         built_in = backend.built_in.items()
         self._backend = backend
         self._table = {name: RAW[name] for name, kernel in built_in if backend.kernels[name] is kernel}
-        self._joints = [joint for joint in backend.joints if joint.members.keys() <= self._table.keys()]
+        self._joints = backend.joints
         self._program = program = relus_by_result(program, self._table)
         self._layouts: dict[int, Layout] = {}
         self._first = self._latest = self._probe()

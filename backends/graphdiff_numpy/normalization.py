@@ -75,7 +75,7 @@ def gradients(
         invstd = _centre(rows[part], eps, centred)
         products = _products(upstream[part], centred)
         np.multiply(products, invstd, out=_column(sums[part]))
-        centred *= products / _count(rows) * invstd * invstd
+        centred *= products / rows[0].size * invstd * invstd
         np.subtract(upstream[part], centred, out=centred)
         centred -= _mean(upstream[part])
         centred *= _column(weight[part]) * invstd
@@ -89,11 +89,13 @@ def var(x: Array, axes: tuple[int, ...], ddof: int, keepdims: bool) -> Array:
     pass as in batch norm."""
     n = math.prod(x.shape[axis] for axis in axes)
     if x.ndim != 4 or axes != _ACROSS or not x.transpose(1, 2, 3, 0).flags.c_contiguous:
-        distances = x - np.sum(x, axes, keepdims=True) / n
-        result: Array = np.sum(np.square(distances), axes, keepdims=keepdims) / (n - ddof)
+        wide = _wide(x)
+        distances = x - np.sum(x, axes, wide, keepdims=True) / n
+        total = np.sum(np.square(distances), axes, wide, keepdims=keepdims)
+        result: Array = (total / (n - ddof)).astype(x.dtype, copy=False)
         return result
     rows = _rows(batch_innermost(x))
-    sums = np.zeros(x.shape[1], x.dtype)
+    sums = np.zeros(x.shape[1], _wide(x))
 
     def work(part: slice) -> None:
         with scratch() as memory:
@@ -102,8 +104,8 @@ def var(x: Array, axes: tuple[int, ...], ddof: int, keepdims: bool) -> Array:
             _column(sums[part])[...] = _products(centred, centred)
 
     _by_channels(rows, work)
-    sums /= n - ddof
-    return sums.reshape(1, -1, 1, 1) if keepdims else sums
+    found: Array = (sums / (n - ddof)).astype(x.dtype, copy=False)
+    return found.reshape(1, -1, 1, 1) if keepdims else found
 
 
 def _rows(planes: Array) -> Array:
@@ -118,25 +120,26 @@ def _column(values: Array) -> Array:
     return values[:, None, None]
 
 
+def _wide(a: Array) -> Any:
+    """The dtype of sums over a channel, which float16 seldom holds."""
+    return np.float32 if a.dtype == np.float16 else a.dtype
+
+
 def _products(a: Array, b: Array) -> Array:
     """The sum of a · b over each channel, as a column: one pass, and nothing written."""
-    return _column(np.sum(np.einsum("crk,crk->cr", a, b), 1))
+    return _column(np.sum(np.einsum("crk,crk->cr", a, b, dtype=_wide(a)), 1))
 
 
 def _mean(rows: Array) -> Array:
-    mean: Array = _column(np.sum(np.einsum("crk->cr", rows), 1)) / _count(rows)
+    mean: Array = _column(np.sum(np.einsum("crk->cr", rows, dtype=_wide(rows)), 1)) / rows[0].size
     return mean
-
-
-def _count(rows: Array) -> Any:
-    return rows.dtype.type(rows[0].size)
 
 
 def _centre(rows: Array, eps: float, centred: Array) -> Array:
     """Write the distances to the rows' means; 1/σ as a column."""
     np.subtract(rows, _mean(rows), out=centred)
-    variance = _products(centred, centred) / _count(rows)
-    result: Array = 1 / np.sqrt(variance + rows.dtype.type(eps))
+    variance = _products(centred, centred) / rows[0].size
+    result: Array = 1 / np.sqrt(variance + variance.dtype.type(eps))
     return result
 
 

@@ -105,7 +105,7 @@ class _Race:
                 for name in list(self.running):
                     self._turn(name)
         except UnavailableError as reason:  # there is no such model to take weights from
-            return {name: {"unavailable": str(reason)} for name in names}
+            return {name: {"unavailable": reason.what} for name in names}
         finally:
             for process in self.running.values():
                 process.close()

@@ -100,7 +100,7 @@ def _attempt(say: Callable[[Mapping[str, Any]], None], names: tuple[str, str], a
         runner = _Runner(CONTESTANTS[names[0]], WORKLOADS[names[1]], arrays)
         say(runner.warm_up())
     except UnavailableError as reason:
-        say({"unavailable": str(reason)})
+        say({"unavailable": reason.what})
         return None
     return runner
 

@@ -193,6 +193,7 @@ def load(source: str, names: dict[str, Any]) -> Any:
         names: what its global names mean.
     """
     file = f"<graphdiff program {next(_numbers)}>"
+    names["__name__"] = __name__  # so that errors do not take it for the user's
     exec(compile(source, file, "exec"), names)
     run: Any = names["program"]
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)

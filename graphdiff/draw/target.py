@@ -39,7 +39,7 @@ def subject_of(target: Tensor | Backward | Graph, gradients: Backward | None, sh
             f"show={shown(show)} is unknown", fix=f"use one of {', '.join(map(repr, get_args(Show)))}"
         )
     if isinstance(target, Graph) and gradients is None:
-        kept = _without_tracking(target)
+        kept = target if show == "update" else _without_tracking(target)
         subject = _of_graph(_part(kept, show), None)
         whole, rest = (sum(n.primitive is not None for n in graph) for graph in (target, kept))
         return replace(subject, aside=whole - rest)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from graphdiff import random
+from graphdiff.backend import Backend, get_backend
 from graphdiff.backend import backend as on_backend
-from graphdiff.backend import get_backend
 from graphdiff.errors import ArgumentError, StateError
 from graphdiff.interop.state_files import drop_unfinished, load_state, save_state, write_whole
 from graphdiff.matching import weights
@@ -29,7 +29,7 @@ from graphdiff.train.checkpoint import INDEX, Checkpoints
 from graphdiff.train.data import Arrays
 from graphdiff.train.dataset import Dataset
 from graphdiff.train.history import History
-from graphdiff.train.parallel import meet, synchronise
+from graphdiff.train.parallel import is_own, meet, synchronise
 from graphdiff.train.selection import random_restarts
 from graphdiff.train.splits import hold_out
 from graphdiff.train.trainer import Trainer
@@ -90,7 +90,7 @@ def command(
     chosen_options = {"device": device, "deterministic": deterministic}
     options: dict[str, Any] = {name: value for name, value in chosen_options.items() if value}
     home = get_backend(backend, **options)
-    out = _folder(out, resume)
+    out = _folder(out, resume, home)
     if home.processes.size > 1:
         meet(home)  # before one of them makes the folder
     random.seed(seed)
@@ -153,7 +153,7 @@ def command(
     say(f"weights, history and curves are in {out}")
 
 
-def _folder(out: Path | None, resume: bool) -> Path:
+def _folder(out: Path | None, resume: bool, home: Backend) -> Path:
     """Where the run goes: by default a folder of its own, or the latest of these to go on from.
 
     Raises:
@@ -162,10 +162,10 @@ def _folder(out: Path | None, resume: bool) -> Path:
     if out is None:
         folders = (Path(f"graphdiff-train-{k}") for k in itertools.count(1))
         there = list(itertools.takewhile(Path.exists, folders))
-        goes_on = there and (resume or Checkpoints(there[-1]).own)
+        goes_on = there and (resume or is_own(Checkpoints(there[-1]), home))
         out = there[-1] if goes_on else Path(f"graphdiff-train-{len(there) + 1}")
     held = [name for name in _WRITTEN if (out / name).exists()]
-    if held and not (resume or Checkpoints(out).own):
+    if held and not (resume or is_own(Checkpoints(out), home)):
         raise StateError(
             f"{out} holds {', '.join(held)} of an older run, which this one would overwrite",
             fix="go on with it (--resume), or name another folder (--out)",

@@ -23,7 +23,7 @@ from graphdiff.train.callbacks import Callback
 from graphdiff.train.checkpoint import Checkpoints
 from graphdiff.train.history import Epoch, History, Means
 from graphdiff.train.identity import check_same, identity
-from graphdiff.train.parallel import agree, any_of, check_told
+from graphdiff.train.parallel import agree, any_of, check_alike, check_told, is_own, meet
 from graphdiff.train.sources import Share, is_pair, prefetch, shares
 from graphdiff.train.trainer import in_one
 
@@ -85,7 +85,7 @@ class Loop:
     def run(self, *, resume: bool, progress: bool) -> History:
         """Train to the end of the last epoch, or until a callback stops it."""
         callbacks, kept = self.settings.callbacks, self.settings.checkpoints
-        resume = resume or (kept is not None and kept.own)
+        resume = resume or (kept is not None and is_own(kept, self.trainer.home))
         if resume and kept is None:
             raise ArgumentError("nothing to resume from", fix="give checkpoints=Checkpoints(folder)")
         if kept is not None and kept.there and not resume:
@@ -98,6 +98,7 @@ class Loop:
         if kept is not None and kept.there:
             self._resume(*kept.read())
         if self.processes.size > 1:
+            check_alike(self.trainer.model, self.trainer.home)
             agree(self.trainer.replicated())
         with Bar(progress and self.processes.first, self.settings.epochs, self._steps()) as bar:
             bar.skip(len(self.history.losses))
@@ -106,6 +107,8 @@ class Loop:
         for callback in callbacks:
             callback.end(self.trainer)
         self.history.stopped = self.trainer.stopped
+        if kept is not None and self.processes.size > 1:
+            meet(self.trainer.home)  # none goes on before the last checkpoint is written
         return self.history
 
     def _steps(self) -> int | None:

@@ -169,7 +169,7 @@ class Optimizer(ABC):
                     values[name], state = self._updated(name, parameters[name], gradient, groups[name])
                     new += state
                 else:
-                    values[name] = ops.cast(found[name], parameters[name].dtype)
+                    values[name] = _cast(found[name], parameters[name])
             new += [(parameters[name], value) for name, value in self._shards.exchanged(values).items()]
             for cell, value in new:
                 cell.assign(value if when is None else ops.where(when, value, cell))
@@ -186,7 +186,7 @@ class Optimizer(ABC):
             gradient = gradient + parameter * group.weight_decay
         value, state = self.update(before, gradient, dict(cells), lr)
         new = [(cell, state[kind]) for kind, cell in cells.items() if kind != _LATE]
-        return ops.cast(value, parameter.dtype), new
+        return _cast(value, parameter), new
 
     def _prepare(self, path: str, parameter: Tensor) -> None:
         """See to the parameter's state; it is made at its first update, also where another was updated at its
@@ -216,9 +216,8 @@ class Optimizer(ABC):
 
     def _fresh(self, path: str, wanted: State) -> Mapping[str, Cell | TensorSpec]:
         cells = {kind: Cell(value, name=f"{path}/{kind}") for kind, value in wanted.items()}
-        done = self._steps.backend.to_numpy(
-            self._steps.data
-        ).item()  # before what is being traced, if anything
+        # Before what is being traced, if anything.
+        done = self._steps.backend.to_numpy(self._steps.data).item()
         if done:
             cells[_LATE] = Cell(done, "int64", name=f"{path}/{_LATE}")
         if self._shards.mine(path):
@@ -270,7 +269,7 @@ class Optimizer(ABC):
         """
         check_kind("state", state, Mapping, "load what state_dict() gave")
         for key, value in state.items():
-            path, slash, kind = str(key).rpartition("/")
+            path, slash, kind = key.rpartition("/") if isinstance(key, str) else ("", "", "")
             if not slash or (path == _SHARED and kind not in self.state[_SHARED]):
                 raise StateError(f"{key!r} is no optimizer state", fix="load what state_dict() gave")
             if np.asarray(value).dtype.kind not in "biufV":  # V: bfloat16
@@ -295,6 +294,10 @@ class Optimizer(ABC):
             else:
                 self._shards.elsewhere.setdefault(path, {})[kind] = cell.spec
             count_replacement()
+
+
+def _cast(value: Tensor, parameter: Tensor) -> Tensor:
+    return value if value.dtype == parameter.dtype else ops.cast(value, parameter.dtype)
 
 
 def _sizes(state: Mapping[str, Any]) -> dict[str, int]:

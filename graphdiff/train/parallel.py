@@ -7,8 +7,9 @@ section 3.2.3). Every process then makes the same update.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphdiff import context, ops
 from graphdiff.arguments import check_flags, check_integers, check_kind, entries
@@ -21,6 +22,9 @@ from graphdiff.processes import Processes
 from graphdiff.tensor import Tensor
 from graphdiff.train.history import Means
 
+if TYPE_CHECKING:
+    from graphdiff.train.checkpoint import Checkpoints
+
 BUCKET = 25 << 20  # bytes, as torch has it
 
 
@@ -32,7 +36,7 @@ def reduced(gradients: Mapping[str, Tensor], limit: int = BUCKET) -> dict[str, T
     shapes.
 
     Args:
-        gradients: the same names, in the same order, in every process.
+        gradients: the same names in every process.
         limit: bytes of a bucket.
 
     Raises:
@@ -44,7 +48,8 @@ def reduced(gradients: Mapping[str, Tensor], limit: int = BUCKET) -> dict[str, T
         check_kind(f"gradients[{name!r}]", gradient, Tensor, "give tensors")
     check_integers(limit=limit)
     with context.no_grad(), context.role("backward"), context.scope("all processes"):
-        return bucketed(gradients, ops.all_reduce, limit)
+        found = bucketed({name: gradients[name] for name in sorted(gradients)}, ops.all_reduce, limit)
+    return {name: found[name] for name in gradients}
 
 
 def bucketed(
@@ -103,6 +108,23 @@ def agree(cells: Iterable[Cell]) -> None:
             cell.assign(ops.broadcast_from(cell, 0))
 
 
+def check_alike(model: Module, home: Backend) -> None:
+    """Compare what the processes train.
+
+    Raises:
+        ArgumentError: models of other parameters, in every process.
+    """
+    own = zlib.crc32(repr([(n, cell.spec) for n, cell in model.named_cells()]).encode()) >> 8
+    with context.no_grad():
+        total, squares = ops.all_reduce(leaf([own, own * own], "int64", backend=home)).numpy().tolist()
+    if home.processes.size * squares != total * total:  # as much as to say that they vary
+        raise ArgumentError(
+            f"process {home.processes.rank} (from 0) of {home.processes.size} trains another "
+            f"{type(model).__name__} than the others: with parameters of other names or shapes",
+            fix="make the model from the same arguments in every process",
+        )
+
+
 def meet(home: Backend) -> None:
     """Wait until every process is here."""
     with context.no_grad():
@@ -113,6 +135,12 @@ def any_of(flag: bool, home: Backend) -> bool:
     """Whether it is true in any process."""
     with context.no_grad():
         return bool(ops.all_reduce(leaf(int(flag), "int64", backend=home)).numpy())
+
+
+def is_own(kept: Checkpoints, home: Backend) -> bool:
+    """Whether the checkpoint is of this launch, as the first process, which writes them, sees it."""
+    first = home.processes.first
+    return any_of(first and kept.own, home) if home.processes.size > 1 else kept.own
 
 
 def together(means: Means, digest: int, home: Backend) -> None:

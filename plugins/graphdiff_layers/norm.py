@@ -160,8 +160,8 @@ class BatchNorm2d(gd.Module):
             return self._scaled_together(x)
         count = x.size // self.weight.size
         with gd.no_grad():
-            mean = gd.reshape(gd.mean(x, _AXES, keepdims=True), (-1,))
             variance = gd.reshape(gd.var(x, _AXES, keepdims=True), (-1,)) * (count / (count - 1))
+            mean = gd.reshape(gd.mean(x, _AXES, keepdims=True), (-1,))  # which torch knows by then
         self._track(mean, variance)
         return batch_norm(x, self.weight, self.bias, eps=self.eps)
 

@@ -80,3 +80,33 @@ def test_variances_are_those_of_twice_the_digits(shape, axes, ddof, keepdims, in
     assert found.dtype == x.dtype
     # Variances are off by the square of what rounding took from the mean, too.
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-10)
+
+
+@pytest.mark.parametrize(("shape", "mean"), [((64, 2, 64, 64), 0), ((16, 2, 32, 32), 8)])
+def test_sums_of_half_precision_do_not_overflow(shape, mean):
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=shape) + mean).astype("float16")
+    w, g = np.ones(2, "float16"), rng.normal(size=shape).astype("float16")
+    wide = [a.astype("float64") for a in (g, x, w)]
+    y = RAW["batch_norm"](x, w, 0 * w, eps=EPS)
+    assert y.dtype == "float16"
+    np.testing.assert_allclose(y, RAW["batch_norm"](*wide[1:], 0 * wide[2], eps=EPS), atol=2e-2)
+    for found, expected in zip(
+        normalization.gradients(g, x, w, EPS), normalization.gradients(*wide, EPS), strict=True
+    ):
+        assert found.dtype == "float16"
+        np.testing.assert_allclose(found, expected, rtol=1e-2, atol=2e-2 * np.abs(expected).max())
+    found = RAW["var"](x, axes=(0, 2, 3), ddof=0, keepdims=False)
+    np.testing.assert_allclose(found, np.var(wide[1], (0, 2, 3)), rtol=1e-2)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_a_kernel_that_was_replaced_stays_so_in_every_backward_pass(backend, monkeypatch):
+    home = gd.get_backend(backend)
+    monkeypatch.setitem(home.kernels, "batch_norm_weight_grad", lambda g, x, eps: x[0, :, 0, 0] * 0 + 7)
+    with gd.backend(backend):
+        norm = gd.layers.BatchNorm2d(2)
+        x = gd.variable(np.random.default_rng(0).normal(size=(2, 2, 3, 3)).astype("float32"))
+        for _ in range(3):
+            back = gd.sum(gd.square(norm(x))).backward()
+            assert back[norm.weight].numpy().tolist() == [7, 7]

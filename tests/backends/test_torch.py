@@ -372,7 +372,7 @@ def test_arrays_whose_changes_torch_does_not_count_bear_no_notes(backend):
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_moments_are_those_of_the_values_as_they_are(backend, dtype):
-    x = torch.randn(4, 3, 5, 5).to(dtype)
+    x = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0)).to(dtype)
     for _ in range(2):
         for keepdims in (False, True):
             mean = backend.kernels["mean"](x, axes=(0, 2, 3), keepdims=keepdims)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from graphdiff.compile.program import program_of
 from graphdiff.errors import ArgumentError, BackendError, DTypeError
 from graphdiff.processes import ALONE, Processes, patience
 from graphdiff.train import Checkpoints, synchronise
-from graphdiff.train.parallel import reduced
+from graphdiff.train.parallel import check_alike, reduced
 from graphdiff.train.sources import shares
 
 pytest.importorskip("torch")
@@ -171,10 +172,10 @@ def test_an_interrupt_ends_all_and_leaves_a_checkpoint(tmp_path):
     ("what", "timeout"), [("asleep", 30), pytest.param("stopped", 60, marks=pytest.mark.campaign)]
 )
 def test_a_process_that_does_not_answer_is_named(tmp_path, what, timeout):
-    status, said = launch(*TORCHRUN, JOB, what, tmp_path, 4, timeout=timeout, GRAPHDIFF_TIMEOUT="3")
+    status, said = launch(*TORCHRUN, JOB, what, tmp_path, 4, timeout=timeout, GRAPHDIFF_TIMEOUT="8")
     assert status != 0
-    assert "process 0 (from 0) of 2 has waited 3 seconds for process 1\n" in said
-    assert "GRAPHDIFF_TIMEOUT=18" in said
+    assert "process 0 (from 0) of 2 has waited 8 seconds for process 1\n" in said
+    assert "GRAPHDIFF_TIMEOUT=48" in said
 
 
 @pytest.mark.campaign
@@ -289,6 +290,42 @@ def test_gradients_are_reduced_in_buckets_that_are_drawn(limit, buckets):
     assert all(n.role == "backward" and "bucket" in n.scope for n in nodes)
     assert [graph[i].spec for i in graph.outputs] == specs
     assert "all_reduce" in gd.draw(graph).dot or "⇄" in gd.draw(graph).dot
+
+
+@pytest.mark.usefixtures("second_of_two")
+def test_gradients_are_reduced_by_name_in_whatever_order_they_are_given():
+    specs = [gd.TensorSpec(shape, gd.DType("float32")) for shape in ((2, 3), (4,))]
+    forms = []
+    for names in ("ab", "ba"):
+        graph = gd.make_graph(lambda *g, names=names: reduced({n: g["ab".index(n)] for n in names}), *specs)
+        (node,) = [n for n in graph.nodes if n.primitive and n.primitive.name == "concatenate"]
+        forms.append([graph[i].spec.size for i in node.inputs])
+    assert forms[0] == forms[1]
+
+
+@pytest.mark.usefixtures("second_of_two")
+def test_models_of_other_shapes_are_refused(monkeypatch):
+    backend = gd.get_backend("torch")
+    models = [gd.layers.Linear(2, n) for n in (3, 4)]
+    sums = []
+    kernels = backend.kernels
+    monkeypatch.setitem(kernels, "all_reduce", lambda x: sums.append(x) or x)
+    for model in models:
+        with suppress(ArgumentError):
+            check_alike(model, backend)
+    for other in sums:
+        monkeypatch.setitem(kernels, "all_reduce", lambda x, other=other: x + other)
+        said = [_refused(check_alike, model, backend) for model in models]
+        assert sorted(map(bool, said)) == [False, True]
+        assert "names or shapes" in max(said)
+
+
+def _refused(fn, *args):
+    try:
+        fn(*args)
+    except ArgumentError as error:
+        return str(error)
+    return ""
 
 
 def test_a_backend_of_one_process_refuses_to_train_in_several(monkeypatch):

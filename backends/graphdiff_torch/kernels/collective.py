@@ -151,11 +151,14 @@ def _failure(problem: Exception) -> BackendError:
     if _late(problem):
         return _unanswered()
     first = _OWN.sub("", str(problem).strip().splitlines()[0])
+    if "scalar type" in first:
+        return BackendError(f"the processes cannot exchange numbers of this dtype: {first}", fix="cast first")
     if "mismatch" in first:
         return BackendError(f"{_own_name()} exchanges something else than the others: {first}", fix=_ALIKE)
     return BackendError(
         f"{_own_name()} lost the others, one of which has ended: {first}",
-        fix="see what that one said last; with checkpoints, torchrun --max-restarts=1 goes on from the last. "
+        fix="see what that one said last; if it ended well, it did not call what all must call, such as "
+        "evaluate() and state_dict(). With checkpoints, torchrun --max-restarts=1 goes on from the last. "
         f"(If it says EnforceNotMet: {_ALIKE}; TORCH_DISTRIBUTED_DEBUG=DETAIL tells them apart.)",
     )
 

@@ -108,13 +108,14 @@ def _noted_max_pool2d(x: Array, window: Pair, stride: Pair, padding: Padding, di
     out, index = torch.ops.aten.max_pool2d_with_indices(
         x, window, stride, native.padding, dilation, native.ceil
     )
-    note(x, settings, index)
+    note(x, "pooled", (settings, index))
     return out
 
 
 def _noted_argmax(x: Array, window: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Array:
-    found = noted(x, (window, stride, padding, dilation))
-    return _window_argmax(x, window, stride, padding, dilation) if found is None else found
+    settings = (window, stride, padding, dilation)
+    of, found = noted(x, "pooled") or (None, None)
+    return found if of == settings else _window_argmax(x, *settings)
 
 
 def _found_among_windows(x: Array, window: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Array:

@@ -97,7 +97,11 @@ JOINTS = (
 )
 
 # Looks at the labels, which torch's compiler cannot.
-LOSS = Joint({"softmax_cross_entropy": "zy", "softmax_less_one_hot": "zy"}, loss_and_gradient)
+LOSS = Joint(
+    {"softmax_cross_entropy": "zy", "softmax_less_one_hot": "zy"},
+    loss_and_gradient,
+    lambda z, y: z.dtype.itemsize >= 4,  # exp of a logarithm of few digits has fewer still
+)
 
 
 def max_pools_by_index(program: Program, table: Container[str]) -> Program:
