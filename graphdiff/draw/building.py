@@ -70,9 +70,9 @@ class _Builder:
         for number, group in enumerate(self.groups):
             self.overview.boxes.append(self._box(f"b{number}", group))
         self.place = {box.id: (box.stage, box.beside or box.id) for box in self.overview.boxes}
-        hidden = self._add_links()
+        left_out = self._add_links()
         self._add_results()
-        self.overview.facts = self._facts(hidden)
+        self.overview.facts = self._facts(*left_out)
         return self.overview
 
     def _add_leaves(self) -> None:
@@ -192,12 +192,12 @@ class _Builder:
 
     # Links
 
-    def _add_links(self) -> int:
-        """Add the links, and say how many were left out because others imply them."""
+    def _add_links(self) -> tuple[int, int]:
+        """Add the links, and say how many were left out because others imply them, and in panels."""
         bundles = {f"n{members[0]}" for members in self.bundles if len(members) > 1}
-        found, hidden = flows(self.subject, self.home, bundles, self._is_drawn)
+        found, implied, across = flows(self.subject, self.home, bundles, self._is_drawn)
         self.overview.links += self._once([self._link(flow) for flow in found])
-        return hidden
+        return implied, across
 
     def _is_drawn(self, tail: str, head: str) -> bool:
         """Whether a link stays in its panel, or goes from a box to the one beside it."""
@@ -229,7 +229,7 @@ class _Builder:
 
     # Facts
 
-    def _facts(self, hidden: int) -> list[str]:
+    def _facts(self, implied: int, across: int) -> list[str]:
         subject = self.subject
         drawn: Sequence[Item] = self.items
         nodes = subject.record.forward_graph if subject.record else [item.node for item in drawn]
@@ -253,6 +253,8 @@ class _Builder:
             facts.append("no backward yet")
         if subject.aside:
             facts.append(f"{words.plural(subject.aside, 'operation')} on running state left out")
-        if hidden:
-            facts.append(f"{words.plural(hidden, 'arrow')} that others imply not drawn")
+        if implied:
+            facts.append(f"{words.plural(implied, 'arrow')} that others imply not drawn")
+        if across:
+            facts.append(f"{words.plural(across, 'arrow')} between rows of panels not drawn")
         return facts

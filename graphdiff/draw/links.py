@@ -27,8 +27,9 @@ def flows(
     home: Mapping[int, str],
     bundles: Collection[str],
     is_drawn: Callable[[str, str], bool] = lambda tail, head: True,
-) -> tuple[list[Flow], int]:
-    """The flows between boxes, and how many are left out.
+) -> tuple[list[Flow], int, int]:
+    """The flows between boxes, how many are left out because others imply them, and how many are not asked
+    for.
 
     Args:
         home: the box of every operation and shown leaf.
@@ -43,12 +44,14 @@ def flows(
             if tail is not None and tail != head:
                 flow = found.setdefault((tail, head), Flow(tail, head))
                 flow.tensors.setdefault(i, []).append((user, argnum))
+    every = len(found)
     found = {pair: flow for pair, flow in found.items() if is_drawn(*pair)}
+    unasked = every - len(found)
     least, each = _MOST_ARROWS
     if len(found) > max(least, each * len(set(home.values()))):
         kept = _needed(found)
-        return [found[pair] for pair in kept], len(found) - len(kept)
-    return [one for flow in found.values() for one in _apart(flow, bundles)], 0
+        return [found[pair] for pair in kept], len(found) - len(kept), unasked
+    return [one for flow in found.values() for one in _apart(flow, bundles)], 0, unasked
 
 
 def _apart(flow: Flow, bundles: Collection[str]) -> list[Flow]:

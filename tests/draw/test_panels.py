@@ -198,3 +198,14 @@ def test_the_update_alone_names_gradients_and_new_values(net: gd.Module, make: C
     assert len(results) == len(view.subject.outputs)
     assert not any(re.fullmatch(r"f\d*", label) for label in results)
     assert not any(fact.startswith(("batch", "no backward")) for fact in view.facts)
+
+
+def test_arrows_between_rows_are_counted_where_they_are_not_drawn(net: gd.Module) -> None:
+    view = view_of(step_of(net, gd.optimizers.SGD(lr=0.1)), style="tensor", boxes=200)
+    home = {i: box.id for box in view.boxes for i in box.members}
+    items = view.subject.items
+    flows = {(home.get(k), home.get(i)) for i, item in enumerate(items) for k in item.inputs}
+    flows = {(tail, head) for tail, head in flows if tail and head and tail != head}
+    drawn = {(link.tail, link.head) for link in view.links}
+    (fact,) = (fact for fact in view.facts if "between rows" in fact)
+    assert int(fact.split()[0]) == len(flows - drawn) > 0
