@@ -17,6 +17,7 @@ NAME_LENGTH = 16
 _EXACT = 1 << 16  # elements whose squares are summed in double precision; of more, seven digits are right
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SUPERSCRIPTS = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_NUMBER_AT_END = re.compile(r"\s[-+−]?\d[\d.,e+-]*$")
 _NUMBERED = re.compile(r"([^\W\d_]+)_?([0-9]+)")
 
 
@@ -119,9 +120,14 @@ def clean(text: str) -> str:
 
 
 def short(name: str, most: int = NAME_LENGTH) -> str:
-    """The name, cut with an ellipsis where it is long."""
+    """The name, cut with an ellipsis where it is long, but not within a number that is a word of its own."""
     name = clean(name)
-    return name if len(name) <= most else f"{name[: most - 1].rstrip()}…"
+    if len(name) <= most:
+        return name
+    kept = name[: most - 1]
+    if not name[most - 1].isspace():
+        kept = _NUMBER_AT_END.sub("", kept)
+    return f"{kept.rstrip()}…"
 
 
 def subscripted(name: str) -> str:

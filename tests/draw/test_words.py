@@ -114,6 +114,9 @@ def test_names_are_one_line_of_printable_characters() -> None:
     assert words.clean("a\n\tb\0\x1b[0m  c\ud800") == "a b [0m c"
     assert words.short("a" * 16) == "a" * 16
     assert words.short("a" * 17) == "a" * 15 + "…"
+    text = "its operand is 5.868e+05 there"
+    assert {words.short(text, most) for most in range(17, 25)} == {"its operand is…"}
+    assert words.short(text, 26) == "its operand is 5.868e+05…"
 
 
 @pytest.mark.parametrize(
