@@ -37,6 +37,8 @@ class Bar:
 
     def skip(self, steps: int) -> None:
         """So many steps were done before."""
+        if steps and not self._progress.disable:
+            self._progress.console.print(f"goes on after step {steps:,}")
         self._progress.update(self._task, completed=steps)
 
     def advance(self, epoch: int, means: Means, rate: float, images: int) -> None:

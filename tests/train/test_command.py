@@ -41,8 +41,9 @@ def test_images_are_made_as_large_as_the_model_wants_and_augmented(tmp_path):
 def test_a_run_goes_on_where_it_was_broken_off(tmp_path):
     common = ("linear", "--data", "digits", "--optimizer", "SGD", "-o", "momentum=0.9", "--schedule", "")
     train(*common, "--epochs", 4, out=tmp_path / "whole")
-    train(*common, "--epochs", 2, out=tmp_path / "parts")
-    train(*common, "--epochs", 4, "--resume", out=tmp_path / "parts")
+    assert "goes on" not in train(*common, "--epochs", 2, out=tmp_path / "parts")
+    said = train(*common, "--epochs", 4, "--resume", out=tmp_path / "parts")
+    assert re.search(r"goes on after step \d+\n", said)
     whole, parts = (gd.load_state(tmp_path / name / "weights.safetensors") for name in ("whole", "parts"))
     for name in whole:
         np.testing.assert_array_equal(whole[name], parts[name])
