@@ -1,6 +1,7 @@
 """A run that is broken off and resumed ends as one that never stopped, to the last bit."""
 
 import json
+import os
 import re
 from functools import partial
 
@@ -128,11 +129,17 @@ def test_what_a_checkpoint_cannot_hold_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("launcher", "goes_on"), [("one", True), ("another", False)])
-def test_a_restart_goes_on_with_the_run_of_its_own_launcher_alone(tmp_path, monkeypatch, launcher, goes_on):
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "one")
+@pytest.mark.parametrize(
+    ("launcher", "parent", "goes_on"), [("none", 17, True), ("another", 17, False), ("none", 18, False)]
+)
+def test_a_restart_goes_on_with_the_run_of_its_own_launcher_alone(
+    tmp_path, monkeypatch, launcher, parent, goes_on
+):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")  # as torchrun has it where nothing is said
+    monkeypatch.setattr(os, "getppid", lambda: 17)
     run(tmp_path)
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", launcher)
+    monkeypatch.setattr(os, "getppid", lambda: parent)
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
     if goes_on:
         assert run(tmp_path)[1].losses == run()[1].losses
