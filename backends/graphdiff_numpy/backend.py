@@ -46,12 +46,13 @@ class NumpyBackend(Backend):
                 f"the NumPy backend has no device {device!r}", fix='use "cpu", or the torch backend'
             )
         self.kernels = kernels()
+        self._joints: Sequence[Joint] = _JOINTS
         self.built_in = dict(self.kernels)  # those of them that nobody replaced have raw forms
 
     @property
     def joints(self) -> Sequence[Joint]:
         kept = {name for name, kernel in self.built_in.items() if self.kernels.get(name) is kernel}
-        return [joint for joint in _JOINTS if joint.members.keys() <= kept]
+        return [joint for joint in self._joints if joint.members.keys() <= kept]
 
     def asarray(self, value: Any, dtype: DType | None = None, *, copy: bool = False) -> Array:
         if dtype is not None and dtype not in _SCALARS:  # NumPy may know it, from another library's import
