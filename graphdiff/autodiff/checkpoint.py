@@ -16,9 +16,10 @@ from graphdiff import context, ops
 from graphdiff.arguments import check_functions
 from graphdiff.autodiff.reverse import backward, detached, has_derivative
 from graphdiff.cell import Cell
+from graphdiff.errors import GradientError
 from graphdiff.leaf import LEAF, filled
 from graphdiff.module import Module
-from graphdiff.primitive import Composite, Rule
+from graphdiff.primitive import Composite, EachOperand, Rule
 from graphdiff.pytree import flatten
 from graphdiff.tensor import Tensor, next_id
 
@@ -112,10 +113,24 @@ def _shielded(result: Any, place: int, started: int, again: Callable[[], list[An
     sources = _sources(result, started) if isinstance(result, Tensor) else []
     if not sources:
         return result
-    rules = _Rules(lambda: again()[place], sources)
-    node = Composite("checkpoint", lambda value, *_: ops.identity(value), vjp=rules)
+    node = Composite("checkpoint", _value, vjp=_Rules(lambda: again()[place], sources))
     node.repeatable = False
     return node(detached(result), *sources)
+
+
+def _value(value: Tensor, *_: Tensor) -> Tensor:
+    return ops.identity(value)
+
+
+def _not_known(*_: Any) -> Tensor:
+    raise GradientError(
+        "what a checkpoint computes again is not part of a graph that was read from a file",
+        fix="make the graph again where it was made",
+    )
+
+
+# What the name stands for in a graph that is read.
+_READ = Composite("checkpoint", _value, vjp=EachOperand(_not_known))
 
 
 def _sources(result: Tensor, started: int) -> list[Tensor]:

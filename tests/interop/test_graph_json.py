@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphdiff as gd
-from graphdiff.errors import GraphError
+from graphdiff.errors import GradientError, GraphError
 from graphdiff.graph import Graph, TensorSpec
 from graphdiff.primitive import Primitive
 
@@ -66,6 +67,21 @@ def test_a_whole_model_and_its_backward_pass_come_back() -> None:
     again = Graph.from_json(back.graph.to_json())
     assert same(back.graph, again)
     assert gd.draw(again).dot == gd.draw(Graph(back.graph.nodes, back.graph.outputs)).dot
+
+
+def test_checkpoints_come_back_without_what_they_compute_again() -> None:
+    def graph_of_one() -> Graph:
+        return gd.make_graph(gd.checkpoint(lambda x: gd.sin(x) * 2), TensorSpec((3,), "float32"))
+
+    texts = [graph_of_one().to_json() for _ in range(2)]
+    gc.collect()  # nobody's checkpoint is left
+    for text in texts:
+        again = Graph.from_json(text)
+        assert again.to_json() == text
+        (node,) = [n for n in again if n.primitive is not None and n.primitive.name == "checkpoint"]
+        x = gd.variable([1.0])
+        with pytest.raises(GradientError, match="computes again"):
+            node.primitive(x * 1, x).backward()
 
 
 def test_new_values_of_state_are_told_from_results() -> None:
