@@ -167,6 +167,19 @@ def test_the_gradient_of_cross_entropy_is_as_exact_compiled_as_eagerly(dtype):
     assert compiled <= 1.5 * eager
 
 
+def test_gradients_of_two_convolutions_with_one_upstream_are_not_taken_together():
+    tall, flat = np.arange(1.0, 3).reshape(1, 1, 2, 1), np.full((1, 1, 1, 1), 3.0)
+
+    def both(x, w):
+        return gd.sum(gd.square(gd.conv2d(x, gd.tensor(tall)) + gd.conv2d(gd.tensor(flat), w)))
+
+    gradients = gd.grad(both, (0, 1))
+    eager, compiled = gradients(tall, flat), gd.compile(gradients)(tall, flat)
+    for one, other in zip(eager, compiled, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy())
+    np.testing.assert_allclose(eager[0].numpy(), 28 * tall)  # 2 · (1 + 4 + 9) · w
+
+
 def test_what_was_noted_about_a_parameter_is_not_true_of_its_next_value():
     weights = gd.Parameter(np.random.default_rng(0).normal(size=(3, 2, 2, 2)))
     model = gd.layers.Sequential()
