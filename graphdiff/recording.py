@@ -27,18 +27,10 @@ _NUMBERS = frozenset(Scalar)
 _frame_outside = source.frame_outside
 _SCALAR_SPECS = {dtype: TensorSpec((), dtype) for dtype in EVERY_DTYPE}
 _NO_PARAMS: dict[str, Any] = {}
-# Why a short path ends: a first time, no tensor at all, or what a kernel raises.
-_DETOURS = (
-    KeyError,
-    AttributeError,
-    GraphdiffError,
-    IndexError,
-    ValueError,
-    TypeError,
-    OverflowError,
-    RuntimeError,
-    MemoryError,
-)
+# What a kernel raises; NotImplementedError is a RuntimeError.
+FAILURES = (GraphdiffError, IndexError, ValueError, TypeError, OverflowError, RuntimeError, MemoryError)
+# Why a short path ends: a first time, no tensor at all, or a kernel's failure.
+_DETOURS = (KeyError, AttributeError, *FAILURES)
 
 
 def unary(primitive: Primitive, x: Any) -> Tensor:

@@ -13,7 +13,7 @@ from hypothesis import given
 import graphdiff as gd
 from graphdiff.autodiff import backward, repetition
 from graphdiff.backend import Joint, get_backend
-from graphdiff.errors import GradientError
+from graphdiff.errors import BackendError, GradientError, OutOfMemoryError
 from graphdiff.testing.strategies import sources
 
 OPERATIONS = test_autodiff.GRAPHDIFF | {
@@ -270,3 +270,21 @@ def test_one_joint_kernel_computes_all_edges_of_a_node_where_all_are_wanted(monk
         assert len(calls) == (k if len(wanted) == 2 else 0)  # the first visit is made by the rules
         for t in asked:
             same_bits(record.value(t), direct[t])
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"), [(MemoryError, OutOfMemoryError), (RuntimeError, BackendError)]
+)
+def test_what_a_kernel_raises_in_the_backward_pass_is_told_as_in_the_forward_pass(
+    monkeypatch, raised, expected
+):
+    def failing(*_, **__):
+        raise raised("no room")
+
+    loss = gd.sum(gd.tanh(gd.variable([0.5, 1.0])))
+    value_and_grad = gd.value_and_grad(lambda x: gd.sum(gd.tanh(x)))
+    value_and_grad(np.ones(2))
+    monkeypatch.setitem(get_backend("numpy").kernels, "multiply", failing)
+    for run in (loss.backward, lambda: value_and_grad(np.ones(2))):
+        with pytest.raises(expected, match="no room"):
+            run()

@@ -30,11 +30,9 @@ from graphdiff.autodiff.reverse import (
 from graphdiff.autodiff.visits import kernels_of
 from graphdiff.autodiff.walk import ancestors
 from graphdiff.backend import Array
-from graphdiff.errors import GraphdiffError
 from graphdiff.leaf import constant
+from graphdiff.recording import FAILURES
 from graphdiff.tensor import Tensor, next_id
-
-_FAILURES = (GraphdiffError, IndexError, ValueError, TypeError, OverflowError, NotImplementedError)
 
 
 def differentiate(
@@ -67,7 +65,7 @@ def gradients(output: Tensor, xs: Sequence[Tensor]) -> list[Tensor] | None:
         return None
     try:
         found = _Pass(Request.of(output, None, None)).without_history(xs)
-    except _FAILURES:
+    except FAILURES:
         return None
     return found and [constant(g, x.spec, x.backend) for x, g in zip(xs, found, strict=True)]
 
@@ -87,7 +85,7 @@ class _Pass:
         output, _, wanted = self.request
         try:
             found = self._variables() if wanted is None else self._asked_for(wanted)
-        except _FAILURES:
+        except FAILURES:
             return None
         if not found:
             return None
