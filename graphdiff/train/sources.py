@@ -37,7 +37,7 @@ class Share(NamedTuple):
     batch: Arrays
     examples: int
     weight: float
-    digest: int = 0
+    digest: int
 
 
 def as_batches(
