@@ -78,7 +78,7 @@ def check_flags(**named: Any) -> None:
         ArgumentError: one that is neither true nor false: an array, a text.
     """
     for name, value in named.items():
-        if not isinstance(value, (bool, int, np.bool_)):
+        if not isinstance(value, (int, np.bool_)) or value not in (0, 1):
             raise ArgumentError(
                 f"{name}={shown(value)} is neither True nor False", fix=f"give {name} as a bool"
             )

@@ -159,7 +159,8 @@ class Optimizer(ABC):
             given = gradients_of(module, gradients)
             groups = self._groups.of(parameters)
             found = {name: g for name, g in given.items() if not parameters[name].frozen}
-            self._shards.share_out({n: g.size * parameters[n].dtype.itemsize for n, g in found.items()})
+            if self._shards.processes.size > 1:
+                self._shards.share_out({n: g.size * parameters[n].dtype.itemsize for n, g in found.items()})
             # Everything is worked out before anything is assigned: an error leaves all as it was.
             new: list[tuple[Cell, Tensor]] = [(self._steps, self.step_number)]
             values: dict[str, Tensor] = {}
@@ -215,16 +216,18 @@ class Optimizer(ABC):
         return self.state.get(path) if self._shards.mine(path) else self._shards.elsewhere.get(path)
 
     def _fresh(self, path: str, wanted: State) -> Mapping[str, Cell | TensorSpec]:
-        cells = {kind: Cell(value, name=f"{path}/{kind}") for kind, value in wanted.items()}
         # Before what is being traced, if anything.
         done = self._steps.backend.to_numpy(self._steps.data).item()
+        if not self._shards.mine(path):
+            specs = {kind: value.spec for kind, value in wanted.items()}
+            late = {_LATE: TensorSpec((), "int64")} if done else {}
+            self._shards.elsewhere[path] = specs | late
+            return self._shards.elsewhere[path]
+        cells = {kind: Cell(value, name=f"{path}/{kind}") for kind, value in wanted.items()}
         if done:
             cells[_LATE] = Cell(done, "int64", name=f"{path}/{_LATE}")
-        if self._shards.mine(path):
-            self.state[path] = cells
-            return cells
-        specs = self._shards.elsewhere[path] = {kind: cell.spec for kind, cell in cells.items()}
-        return specs
+        self.state[path] = cells
+        return cells
 
     def shard(self) -> None:
         """Share the state out over the processes of its backend, :mod:`graphdiff.train.sharding`; nothing in
